@@ -1,0 +1,32 @@
+/* The interpreters and thread states of a target, and the Python names of its
+ * threads (threading._active, read from sys.modules). Off the hot path. */
+#ifndef CPYTHON_WALK_THREADS_H
+#define CPYTHON_WALK_THREADS_H
+
+#include "cpython/layout/runtime_find.h"
+
+#define THREADS_MAX 4096
+#define INTERPRETERS_MAX 256
+
+struct python_thread {
+	struct raddr tstate;
+	struct raddr interp;
+	int64_t interp_id;
+	uint64_t ident;        /* pthread_self() */
+	uint64_t native_id;    /* kernel tid (3.8–3.10: read from glibc's struct pthread at +0x2d0,
+				  accepted only when it is a thread of the process); 0 unknown */
+};
+
+/* Lists all thread states of all interpreters; cycles and absurd lengths are cut
+ * at the bounds. *ret_threads is malloc'd. -ERR_TORN when the lists change
+ * under the reader: try again. Image memory: native ids are not checked. */
+int python_threads_list(const struct remote_memory *, const struct runtime *,
+			struct python_thread **ret_threads, size_t *ret_count, struct err *);
+
+/* ident → name. Calls `name` for each live threading.Thread. 0, or a negative
+ * code when threading is not imported (-ERR_TOO_LITTLE) or could not be read. */
+typedef void (*python_thread_name_fn)(void *context, uint64_t ident, const char *name);
+int python_thread_names(const struct remote_memory *, const struct runtime *,
+			python_thread_name_fn name, void *context, struct err *);
+
+#endif
