@@ -17,10 +17,11 @@ void arena_release(struct arena *);
 bool size_add(size_t a, size_t b, size_t *ret_sum);      /* false on overflow */
 bool size_multiply(size_t a, size_t b, size_t *ret_product);
 /* realloc for `count` items of `size` bytes, doubling *capacity; -ERR_MEMORY / -ERR_LIMIT. */
+/* maximum: items, 0 = none; *items and *capacity are untouched on failure. */
 int grow_array(void **items, size_t *capacity, size_t count_wanted, size_t size, size_t maximum);
 
 struct buffer { uint8_t *bytes; size_t size, capacity, maximum; bool failed; };
-void buffer_init(struct buffer *, size_t maximum);
+void buffer_init(struct buffer *, size_t maximum); /* bytes; 0 = SIZE_MAX */
 void buffer_release(struct buffer *);
 bool buffer_append(struct buffer *, const void *bytes, size_t size); /* false: memory or maximum; sticky in .failed */
 bool buffer_varint(struct buffer *, uint64_t value);                 /* LEB128 */
@@ -35,6 +36,8 @@ void *mem_zalloc(size_t count, size_t size);
 void *mem_realloc(void *memory, size_t size);
 char *mem_copy_text(const char *text);
 void mem_free(void *memory);
-void mem_fail_after(long allocations); /* tests: −1 never */
+/* Tests: let `allocations` succeed, fail the next one, and only that one; −1 never. */
+void mem_fail_after(long allocations);
+bool mem_failed(void); /* whether that failure has happened: ends a loop over n */
 
 #endif
