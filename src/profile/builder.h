@@ -1,7 +1,10 @@
 /* Fills a profile: interns strings, functions, frames and stacks, checks every
  * row, and freezes into a read-only `struct profile`. One thread at a time.
  * Interning the same value twice gives the same id; ids grow by one, so a
- * consumer may remember "written up to here".
+ * consumer may remember "written up to here". Text ends at its first NUL; empty
+ * text is string 0. A frame needs a function, a thread a process, a sample a
+ * thread; the other references may be 0. A new builder's meta has the unknown
+ * values: exit status -1, stolen_ns UINT64_MAX, texts NULL.
  */
 #ifndef PROFILE_BUILDER_H
 #define PROFILE_BUILDER_H
@@ -36,8 +39,10 @@ int profile_builder_add_thread(struct profile_builder *, const struct profile_th
 struct profile_process *profile_builder_process(struct profile_builder *, struct process_id);
 struct profile_thread *profile_builder_thread(struct profile_builder *, struct thread_id);
 
-int profile_builder_add_sample(struct profile_builder *, const struct profile_sample *, struct err *);
-int profile_builder_add_marker(struct profile_builder *, const struct profile_marker *, struct err *);
+int profile_builder_add_sample(struct profile_builder *, const struct profile_sample *,
+			       struct err *);
+int profile_builder_add_marker(struct profile_builder *, const struct profile_marker *,
+			       struct err *);
 
 /* Writable until frozen; strings in it are set by profile_meta_set_text. */
 struct profile_meta *profile_builder_meta(struct profile_builder *);
