@@ -1,0 +1,445 @@
+/* The layout probe: prints, as a C header, where every field of layout_fields.def lies in the
+ * CPython version whose headers this file is compiled with. Run by generate.sh, never part of
+ * the program. Offsets come from offsetof; the positions of bit fields from setting one and looking
+ * which bits changed. It is linked with nothing of Python: only types are used.
+ */
+#define Py_BUILD_CORE 1
+#include <Python.h>
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#if PY_VERSION_HEX < 0x03090000
+#include "internal/pycore_pystate.h"
+#include <frameobject.h>
+#elif PY_VERSION_HEX < 0x030b0000
+#include "internal/pycore_interp.h"
+#include "internal/pycore_runtime.h"
+#include <frameobject.h>
+#else
+#include "internal/pycore_dict.h"
+#include "internal/pycore_frame.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_runtime.h"
+#endif
+#if PY_VERSION_HEX >= 0x030e0000
+#include "internal/pycore_debug_offsets.h"
+#include "internal/pycore_interpframe.h"
+#include "internal/pycore_interpframe_structs.h"
+#include "internal/pycore_tstate.h"
+#endif
+
+#ifdef Py_GIL_DISABLED
+#error "The tables are those of builds with a GIL"
+#endif
+#ifdef Py_DEBUG
+#error "The tables are those of release builds"
+#endif
+
+#define MINOR ((PY_VERSION_HEX >> 16) & 0xFF)
+#define ABSENT (-1)
+
+/* Before 3.11 the keys object is declared in Objects/dict-common.h, which is not installed. This
+ * says the same, field for field; the tests compare it with the interpreters' own debug information. */
+#if MINOR <= 10
+struct probe_dict_keys {
+	Py_ssize_t dk_refcnt, dk_size;
+	void *dk_lookup;
+	Py_ssize_t dk_usable, dk_nentries;
+	char dk_indices[];
+};
+#else
+#define probe_dict_keys _dictkeysobject
+#endif
+
+/* _PyRuntimeState */
+typedef _PyRuntimeState T_runtime;
+#define P_runtime_size sizeof(T_runtime)
+#define P_runtime_interpreters_head offsetof(T_runtime, interpreters.head)
+#define P_runtime_interpreters_main offsetof(T_runtime, interpreters.main)
+#if MINOR == 8
+#define P_runtime_finalizing offsetof(T_runtime, finalizing)
+#define P_runtime_gc_collecting offsetof(T_runtime, gc.collecting)
+#else
+#define P_runtime_finalizing offsetof(T_runtime, _finalizing)
+#define P_runtime_gc_collecting ABSENT
+#endif
+#if MINOR <= 11
+#define P_runtime_gil_locked offsetof(T_runtime, ceval.gil.locked)
+#define P_runtime_gil_last_holder offsetof(T_runtime, ceval.gil.last_holder)
+#define P_runtime_gil_struct offsetof(T_runtime, ceval.gil)
+#else
+#define P_runtime_gil_locked ABSENT
+#define P_runtime_gil_last_holder ABSENT
+#define P_runtime_gil_struct ABSENT
+#endif
+
+/* PyInterpreterState */
+typedef PyInterpreterState T_interp;
+#if MINOR == 8
+#define P_interp_size sizeof(struct _is)
+#else
+#define P_interp_size sizeof(T_interp)
+#endif
+#define P_interp_next offsetof(T_interp, next)
+#define P_interp_id offsetof(T_interp, id)
+#if MINOR <= 10
+#define P_interp_threads_head offsetof(T_interp, tstate_head)
+#else
+#define P_interp_threads_head offsetof(T_interp, threads.head)
+#endif
+#if MINOR >= 13
+#define P_interp_threads_main offsetof(T_interp, threads.main)
+#else
+#define P_interp_threads_main ABSENT
+#endif
+#if MINOR <= 11
+#define P_interp_modules offsetof(T_interp, modules)
+#define P_interp_gil_ptr ABSENT
+#else
+#define P_interp_modules offsetof(T_interp, imports.modules)
+#define P_interp_gil_ptr offsetof(T_interp, ceval.gil)
+#endif
+#if MINOR == 8
+#define P_interp_gc_collecting ABSENT
+#else
+#define P_interp_gc_collecting offsetof(T_interp, gc.collecting)
+#endif
+#if MINOR >= 14
+#define P_interp_code_generation offsetof(T_interp, _code_object_generation)
+#else
+#define P_interp_code_generation ABSENT
+#endif
+
+#define P_gil_size sizeof(struct _gil_runtime_state)
+#define P_gil_locked offsetof(struct _gil_runtime_state, locked)
+#define P_gil_last_holder offsetof(struct _gil_runtime_state, last_holder)
+
+/* PyThreadState */
+typedef PyThreadState T_tstate;
+#define P_tstate_size sizeof(struct _ts)
+#define P_tstate_next offsetof(T_tstate, next)
+#define P_tstate_prev offsetof(T_tstate, prev)
+#define P_tstate_interp offsetof(T_tstate, interp)
+#define P_tstate_thread_id offsetof(T_tstate, thread_id)
+#define P_tstate_id offsetof(T_tstate, id)
+#define P_tstate_frame ABSENT
+#define P_tstate_cframe ABSENT
+#define P_tstate_current_frame ABSENT
+#define P_tstate_base_frame ABSENT
+#if MINOR <= 10
+#undef P_tstate_frame
+#define P_tstate_frame offsetof(T_tstate, frame)
+#define P_tstate_native_thread_id ABSENT
+#define P_tstate_datastack_chunk ABSENT
+#define P_tstate_datastack_top ABSENT
+#define P_tstate_datastack_limit ABSENT
+#define P_chunk_previous ABSENT
+#define P_chunk_size ABSENT
+#define P_chunk_top ABSENT
+#define P_chunk_data ABSENT
+#else
+#define P_tstate_native_thread_id offsetof(T_tstate, native_thread_id)
+#define P_tstate_datastack_chunk offsetof(T_tstate, datastack_chunk)
+#define P_tstate_datastack_top offsetof(T_tstate, datastack_top)
+#define P_tstate_datastack_limit offsetof(T_tstate, datastack_limit)
+#define P_chunk_previous offsetof(_PyStackChunk, previous)
+#define P_chunk_size offsetof(_PyStackChunk, size)
+#define P_chunk_top offsetof(_PyStackChunk, top)
+#define P_chunk_data offsetof(_PyStackChunk, data)
+#endif
+#if MINOR == 11 || MINOR == 12
+#undef P_tstate_cframe
+#define P_tstate_cframe offsetof(T_tstate, cframe)
+#define P_cframe_size sizeof(_PyCFrame)
+#define P_cframe_current_frame offsetof(_PyCFrame, current_frame)
+#define P_cframe_previous offsetof(_PyCFrame, previous)
+#else
+#define P_cframe_size ABSENT
+#define P_cframe_current_frame ABSENT
+#define P_cframe_previous ABSENT
+#endif
+#if MINOR >= 13
+#undef P_tstate_current_frame
+#define P_tstate_current_frame offsetof(T_tstate, current_frame)
+#endif
+#if MINOR >= 14
+#define P_tstate_holds_gil offsetof(T_tstate, holds_gil)
+#else
+#define P_tstate_holds_gil ABSENT
+#endif
+#if MINOR >= 15
+#undef P_tstate_base_frame
+#define P_tstate_base_frame offsetof(T_tstate, base_frame)
+#endif
+#if MINOR <= 11
+#define P_tstate_current_exception offsetof(T_tstate, curexc_type)
+#else
+#define P_tstate_current_exception offsetof(T_tstate, current_exception)
+#endif
+
+/* PyFrameObject, _PyInterpreterFrame */
+#define P_frame_owner ABSENT
+#define P_frame_is_entry ABSENT
+#define P_frame_stacktop ABSENT
+#define P_frame_return_offset ABSENT
+#define P_frame_valuestack ABSENT
+#define P_frame_tlbc_index ABSENT /* free-threaded builds only */
+#if MINOR <= 10
+typedef PyFrameObject T_frame;
+#define P_frame_size offsetof(T_frame, f_localsplus)
+#define P_frame_back offsetof(T_frame, f_back)
+#define P_frame_code offsetof(T_frame, f_code)
+#define P_frame_position offsetof(T_frame, f_lasti)
+#define P_frame_localsplus offsetof(T_frame, f_localsplus)
+#undef P_frame_valuestack
+#define P_frame_valuestack offsetof(T_frame, f_valuestack)
+#else
+typedef _PyInterpreterFrame T_frame;
+#define P_frame_size offsetof(T_frame, localsplus)
+#define P_frame_back offsetof(T_frame, previous)
+#define P_frame_localsplus offsetof(T_frame, localsplus)
+#undef P_frame_owner
+#define P_frame_owner offsetof(T_frame, owner)
+#undef P_frame_stacktop
+#if MINOR <= 13
+#define P_frame_stacktop offsetof(T_frame, stacktop)
+#else
+#define P_frame_stacktop offsetof(T_frame, stackpointer)
+#endif
+#if MINOR == 11
+#undef P_frame_is_entry
+#define P_frame_is_entry offsetof(T_frame, is_entry)
+#else
+#undef P_frame_return_offset
+#define P_frame_return_offset offsetof(T_frame, return_offset)
+#endif
+#if MINOR <= 12
+#define P_frame_code offsetof(T_frame, f_code)
+#define P_frame_position offsetof(T_frame, prev_instr)
+#else
+#define P_frame_code offsetof(T_frame, f_executable)
+#define P_frame_position offsetof(T_frame, instr_ptr)
+#endif
+#endif
+
+/* PyCodeObject */
+typedef PyCodeObject T_code;
+#define P_code_name offsetof(T_code, co_name)
+#define P_code_filename offsetof(T_code, co_filename)
+#define P_code_firstlineno offsetof(T_code, co_firstlineno)
+#define P_code_flags offsetof(T_code, co_flags)
+#define P_code_stacksize offsetof(T_code, co_stacksize)
+#define P_code_nlocals offsetof(T_code, co_nlocals)
+#define P_code_consts offsetof(T_code, co_consts)
+#define P_code_names offsetof(T_code, co_names)
+#define P_code_argcount offsetof(T_code, co_argcount)
+#if MINOR <= 9
+#define P_code_linetable offsetof(T_code, co_lnotab)
+#else
+#define P_code_linetable offsetof(T_code, co_linetable)
+#endif
+#if MINOR <= 10
+#define P_code_size sizeof(T_code)
+#define P_code_code offsetof(T_code, co_code)
+#define P_code_varnames offsetof(T_code, co_varnames)
+#define P_code_qualname ABSENT
+#define P_code_exceptiontable ABSENT
+#define P_code_nlocalsplus ABSENT
+#else
+#define P_code_size offsetof(T_code, co_code_adaptive)
+#define P_code_code offsetof(T_code, co_code_adaptive)
+#define P_code_varnames offsetof(T_code, co_localsplusnames)
+#define P_code_qualname offsetof(T_code, co_qualname)
+#define P_code_exceptiontable offsetof(T_code, co_exceptiontable)
+#define P_code_nlocalsplus offsetof(T_code, co_nlocalsplus)
+#endif
+#if MINOR <= 11
+#define P_code_framesize ABSENT
+#else
+#define P_code_framesize offsetof(T_code, co_framesize)
+#endif
+
+/* Objects */
+#define P_object_type offsetof(PyObject, ob_type)
+#define P_object_size sizeof(PyObject)
+#define P_varobject_size_field offsetof(PyVarObject, ob_size)
+#define P_type_name offsetof(PyTypeObject, tp_name)
+#define P_type_flags offsetof(PyTypeObject, tp_flags)
+#define P_type_basicsize offsetof(PyTypeObject, tp_basicsize)
+#define P_type_itemsize offsetof(PyTypeObject, tp_itemsize)
+#define P_type_dictoffset offsetof(PyTypeObject, tp_dictoffset)
+#define P_unicode_length offsetof(PyASCIIObject, length)
+#define P_unicode_state offsetof(PyASCIIObject, state)
+#define P_unicode_ascii_size sizeof(PyASCIIObject)
+#define P_unicode_compact_size sizeof(PyCompactUnicodeObject)
+#define P_unicode_kind_shift kind_shift()
+#define P_unicode_compact_shift compact_shift()
+#define P_unicode_ascii_shift ascii_shift()
+#define P_bytes_data offsetof(PyBytesObject, ob_sval)
+#define P_tuple_items offsetof(PyTupleObject, ob_item)
+#define P_list_items offsetof(PyListObject, ob_item)
+#define P_list_size offsetof(PyListObject, ob_base.ob_size)
+#if MINOR <= 11
+#define P_long_digits offsetof(PyLongObject, ob_digit)
+#define P_long_tag offsetof(PyLongObject, ob_base.ob_size)
+#else
+#define P_long_digits offsetof(PyLongObject, long_value.ob_digit)
+#define P_long_tag offsetof(PyLongObject, long_value.lv_tag)
+#endif
+#define P_dict_used offsetof(PyDictObject, ma_used)
+#define P_dict_keys offsetof(PyDictObject, ma_keys)
+#define P_dict_values offsetof(PyDictObject, ma_values)
+#define P_dictkeys_nentries offsetof(struct probe_dict_keys, dk_nentries)
+#define P_dictkeys_indices offsetof(struct probe_dict_keys, dk_indices)
+#if MINOR <= 10
+#define P_dictkeys_log2_size ABSENT
+#define P_dictkeys_log2_index_bytes ABSENT
+#define P_dictkeys_kind ABSENT
+#define P_dictkeys_size offsetof(struct probe_dict_keys, dk_size)
+#define P_gen_iframe offsetof(PyGenObject, gi_frame)
+#else
+#define P_dictkeys_log2_size offsetof(struct probe_dict_keys, dk_log2_size)
+#define P_dictkeys_log2_index_bytes offsetof(struct probe_dict_keys, dk_log2_index_bytes)
+#define P_dictkeys_kind offsetof(struct probe_dict_keys, dk_kind)
+#define P_dictkeys_size ABSENT
+#define P_gen_iframe offsetof(PyGenObject, gi_iframe)
+#endif
+#define P_set_used offsetof(PySetObject, used)
+
+/* The lowest bit that differs between two states of a string: one with a bit field set, one without. */
+static long lowest_bit(const PyASCIIObject *object)
+{
+	unsigned int state;
+
+	memcpy(&state, (const char *)object + offsetof(PyASCIIObject, state), sizeof(state));
+	return state == 0 ? -1 : __builtin_ctz(state);
+}
+
+#define BIT_FIELD_SHIFT(name)                                                                      \
+	static long name##_shift(void)                                                             \
+	{                                                                                          \
+		PyASCIIObject object;                                                              \
+                                                                                                   \
+		memset(&object, 0, sizeof(object));                                                \
+		object.state.name = 1;                                                             \
+		return lowest_bit(&object);                                                        \
+	}
+BIT_FIELD_SHIFT(kind)
+BIT_FIELD_SHIFT(compact)
+BIT_FIELD_SHIFT(ascii)
+
+#if MINOR >= 13
+/* _Py_DebugOffsets: which word of the block is which field of ours. BLOCK(word, ours, owner): the
+ * word holds our field's offset inside an object of the size that the word `owner` holds. */
+typedef _Py_DebugOffsets T_block;
+#define GROUP(group) offsetof(T_block, group.size)
+#define BLOCK(group, word, ours)                                                                   \
+	printf("\tDEBUG_OFFSET(%zu, %s, %zu, \"" #group "." #word "\")\n",                         \
+	       offsetof(T_block, group.word), #ours, GROUP(group));
+#define BLOCK_SIZE(group, ours)                                                                    \
+	printf("\tDEBUG_SIZE(%zu, %s, \"" #group ".size\")\n", GROUP(group), #ours);
+
+static void print_block(void)
+{
+	printf("\n#define DEBUG_OFFSETS_3_%d_SIZE %zu\n", (int)MINOR, sizeof(T_block));
+	printf("#define DEBUG_OFFSETS_3_%d_VERSION %zu\n", (int)MINOR, offsetof(T_block, version));
+	printf("#define DEBUG_OFFSETS_3_%d_FREE_THREADED %zu\n", (int)MINOR,
+	       offsetof(T_block, free_threaded));
+	printf("#ifdef DEBUG_OFFSETS_3_%d\n", (int)MINOR);
+	BLOCK_SIZE(runtime_state, runtime_size)
+	BLOCK(runtime_state, finalizing, runtime_finalizing)
+	BLOCK(runtime_state, interpreters_head, runtime_interpreters_head)
+	BLOCK_SIZE(interpreter_state, interp_size)
+	BLOCK(interpreter_state, id, interp_id)
+	BLOCK(interpreter_state, next, interp_next)
+	BLOCK(interpreter_state, threads_head, interp_threads_head)
+#if MINOR >= 14
+	BLOCK(interpreter_state, threads_main, interp_threads_main)
+	BLOCK(interpreter_state, code_object_generation, interp_code_generation)
+#endif
+	BLOCK(interpreter_state, imports_modules, interp_modules)
+	BLOCK(interpreter_state, ceval_gil, interp_gil_ptr)
+	BLOCK_SIZE(thread_state, tstate_size)
+	BLOCK(thread_state, prev, tstate_prev)
+	BLOCK(thread_state, next, tstate_next)
+	BLOCK(thread_state, interp, tstate_interp)
+	BLOCK(thread_state, current_frame, tstate_current_frame)
+	BLOCK(thread_state, thread_id, tstate_thread_id)
+	BLOCK(thread_state, native_thread_id, tstate_native_thread_id)
+	BLOCK(thread_state, datastack_chunk, tstate_datastack_chunk)
+#if MINOR >= 15
+	BLOCK(thread_state, base_frame, tstate_base_frame)
+	BLOCK(thread_state, holds_gil, tstate_holds_gil)
+	BLOCK(thread_state, current_exception, tstate_current_exception)
+#endif
+	BLOCK(interpreter_frame, previous, frame_back)
+	BLOCK(interpreter_frame, executable, frame_code)
+	BLOCK(interpreter_frame, instr_ptr, frame_position)
+	BLOCK(interpreter_frame, localsplus, frame_localsplus)
+	BLOCK(interpreter_frame, owner, frame_owner)
+#if MINOR >= 14
+	BLOCK(interpreter_frame, stackpointer, frame_stacktop)
+#endif
+	BLOCK(code_object, filename, code_filename)
+	BLOCK(code_object, name, code_name)
+	BLOCK(code_object, qualname, code_qualname)
+	BLOCK(code_object, linetable, code_linetable)
+	BLOCK(code_object, firstlineno, code_firstlineno)
+	BLOCK(code_object, argcount, code_argcount)
+	BLOCK(code_object, localsplusnames, code_varnames)
+	BLOCK(code_object, co_code_adaptive, code_code)
+	BLOCK_SIZE(pyobject, object_size)
+	BLOCK(pyobject, ob_type, object_type)
+	BLOCK(type_object, tp_name, type_name)
+	BLOCK(type_object, tp_flags, type_flags)
+#if MINOR >= 15
+	BLOCK(type_object, tp_basicsize, type_basicsize)
+	BLOCK(type_object, tp_dictoffset, type_dictoffset)
+#endif
+	BLOCK(tuple_object, ob_item, tuple_items)
+	BLOCK(tuple_object, ob_size, varobject_size_field)
+	BLOCK(list_object, ob_item, list_items)
+	BLOCK(list_object, ob_size, list_size)
+#if MINOR >= 14
+	BLOCK(set_object, used, set_used)
+#endif
+	BLOCK(dict_object, ma_keys, dict_keys)
+	BLOCK(dict_object, ma_values, dict_values)
+	BLOCK(long_object, lv_tag, long_tag)
+	BLOCK(long_object, ob_digit, long_digits)
+	BLOCK(bytes_object, ob_sval, bytes_data)
+	BLOCK(unicode_object, state, unicode_state)
+	BLOCK(unicode_object, length, unicode_length)
+	printf("\tDEBUG_SIZE(%zu, unicode_ascii_size, \"unicode_object.asciiobject_size\")\n",
+	       offsetof(T_block, unicode_object.asciiobject_size));
+#if MINOR >= 15
+	printf("\tDEBUG_SIZE(%zu, unicode_compact_size, \"unicode_object.compactunicodeobject_size\")\n",
+	       offsetof(T_block, unicode_object.compactunicodeobject_size));
+#endif
+#if MINOR >= 14
+	BLOCK(gen_object, gi_iframe, gen_iframe)
+#endif
+	/* Two fields are the sum of two words: a structure inside a structure. */
+	printf("\tDEBUG_NESTED(%zu, %zu, interp_gc_collecting, %zu, \"gc.collecting\")\n",
+	       offsetof(T_block, interpreter_state.gc), offsetof(T_block, gc.collecting),
+	       GROUP(interpreter_state));
+	printf("\tDEBUG_BOUND(%zu, frame_size, \"interpreter_frame.size\")\n", GROUP(interpreter_frame));
+	printf("\tDEBUG_BOUND(%zu, code_size, \"code_object.size\")\n", GROUP(code_object));
+	printf("#endif\n");
+}
+#endif
+
+int main(void)
+{
+	printf("#define LAYOUT_3_%d_HEADERS \"%s\"\n", (int)MINOR, PY_VERSION);
+	printf("#define LAYOUT_3_%d_OFFSETS { \\\n", (int)MINOR);
+#define LAYOUT_FIELD(name) printf("\t." #name " = %ld, \\\n", (long)(P_##name));
+#include "cpython/layout/layout_fields.def"
+	printf("}\n");
+#if MINOR >= 13
+	print_block();
+#endif
+	return 0;
+}
