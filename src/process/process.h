@@ -13,16 +13,16 @@ struct err;
 /* pid alone is reused by the kernel; with the start time it is not. */
 struct process_identity {
 	pid_t pid;
-	uint64_t start_ticks;   /* field 22 of /proc/PID/stat, clock ticks since boot */
+	uint64_t start_ticks; /* field 22 of /proc/PID/stat, clock ticks since boot */
 };
 
 struct process_stat {
 	char comm[32];
-	char state;             /* R S D Z T t X … */
+	char state; /* R S D Z T t X … */
 	pid_t ppid;
 	uint64_t user_ticks, system_ticks; /* sysconf(_SC_CLK_TCK) a second */
 	uint64_t start_ticks;
-	int32_t cpu;            /* field 39: last CPU */
+	int32_t cpu; /* field 39: last CPU */
 	int64_t thread_count;
 };
 
@@ -36,20 +36,25 @@ bool process_is_alive(const struct process_identity *identity); /* zombies are n
 
 /* argv joined by blanks (control characters as '?'), cut at size. */
 int process_command_line(pid_t pid, char *text, size_t size, struct err *);
+/* Pure, in place: the raw bytes of a cmdline file to one line of text (no NUL added). */
+void process_command_line_clean(char *text, size_t *size);
 /* The link /proc/PID/exe, and (device, inode) of what it names. */
-int process_executable(pid_t pid, char *path, size_t size, uint64_t *ret_device, uint64_t *ret_inode,
-		       struct err *);
+int process_executable(pid_t pid, char *path, size_t size, uint64_t *ret_device,
+		       uint64_t *ret_inode, struct err *);
 int process_directory(pid_t pid, char *path, size_t size, struct err *);
 /* VmHWM: never inherited over exec, unlike ru_maxrss. */
 int process_peak_rss(pid_t pid, uint64_t *ret_bytes, struct err *);
 
-/* Kernel thread ids, sorted; malloc'd. At most PROCESS_THREADS_MAX. */
+/* Kernel thread ids, sorted; freed by mem_free. At most PROCESS_THREADS_MAX. */
 #define PROCESS_THREADS_MAX 65536
 int process_threads(pid_t pid, pid_t **ret_tids, size_t *ret_count, struct err *);
 
-/* Direct children of any of its threads; malloc'd. Works without /proc/…/children too. */
+/* Direct children of any of its threads, sorted; freed by mem_free. Works without /proc/…/children
+ * too. */
 #define PROCESS_CHILDREN_MAX 65536
 int process_children(pid_t pid, pid_t **ret_pids, size_t *ret_count, struct err *);
+/* The slow way that process_children falls back to: every /proc/PID/stat is read. */
+int process_children_scan(pid_t pid, pid_t **ret_pids, size_t *ret_count, struct err *);
 
 /* Whether we may read its memory, and if not the kernel's reason in words with
  * the command that helps (Yama ptrace_scope, other user, missing capability,
