@@ -41,7 +41,8 @@
 #define ABSENT (-1)
 
 /* Before 3.11 the keys object is declared in Objects/dict-common.h, which is not installed. This
- * says the same, field for field; the tests compare it with the interpreters' own debug information. */
+ * says the same, field for field; the tests compare it with the interpreters' own debug
+ * information. */
 #if MINOR <= 10
 struct probe_dict_keys {
 	Py_ssize_t dk_refcnt, dk_size;
@@ -308,7 +309,8 @@ typedef PyCodeObject T_code;
 #endif
 #define P_set_used offsetof(PySetObject, used)
 
-/* The lowest bit that differs between two states of a string: one with a bit field set, one without. */
+/* The lowest bit that differs between two states of a string: one with a bit field set, one
+ * without. */
 static long lowest_bit(const PyASCIIObject *object)
 {
 	unsigned int state;
@@ -331,108 +333,114 @@ BIT_FIELD_SHIFT(compact)
 BIT_FIELD_SHIFT(ascii)
 
 #if MINOR >= 13
-/* _Py_DebugOffsets: which word of the block is which field of ours. BLOCK(word, ours, owner): the
- * word holds our field's offset inside an object of the size that the word `owner` holds. */
+/* _Py_DebugOffsets: which word of the block is which field of ours. OFFSET(group, word, ours,
+ * width): the word holds our field's offset inside an object as large as the group's first word
+ * says; `width` bytes are read there. See layout_debug_offsets.c for the five kinds of rows that
+ * are printed. */
 typedef _Py_DebugOffsets T_block;
-#define GROUP(group) offsetof(T_block, group.size)
-#define BLOCK(group, word, ours)                                                                   \
-	printf("\tDEBUG_OFFSET(%zu, %s, %zu, \"" #group "." #word "\")\n",                         \
-	       offsetof(T_block, group.word), #ours, GROUP(group));
-#define BLOCK_SIZE(group, ours)                                                                    \
-	printf("\tDEBUG_SIZE(%zu, %s, \"" #group ".size\")\n", GROUP(group), #ours);
+#define AT(word) offsetof(T_block, word)
+#define OFFSET(group, word, ours, width)                                                           \
+	printf("\tDEBUG_OFFSET(%zu, %s, %zu, %d, \"" #group "." #word "\") \\\n", AT(group.word),  \
+	       #ours, AT(group.size), width);
+#define SIZE(word, ours) printf("\tDEBUG_SIZE(%zu, %s, \"" #word "\") \\\n", AT(word), #ours);
+#define AT_LEAST(word, ours)                                                                       \
+	printf("\tDEBUG_AT_LEAST(%zu, %s, \"" #word "\") \\\n", AT(word), #ours);
 
 static void print_block(void)
 {
-	printf("\n#define DEBUG_OFFSETS_3_%d_SIZE %zu\n", (int)MINOR, sizeof(T_block));
-	printf("#define DEBUG_OFFSETS_3_%d_VERSION %zu\n", (int)MINOR, offsetof(T_block, version));
-	printf("#define DEBUG_OFFSETS_3_%d_FREE_THREADED %zu\n", (int)MINOR,
-	       offsetof(T_block, free_threaded));
-	printf("#ifdef DEBUG_OFFSETS_3_%d\n", (int)MINOR);
-	BLOCK_SIZE(runtime_state, runtime_size)
-	BLOCK(runtime_state, finalizing, runtime_finalizing)
-	BLOCK(runtime_state, interpreters_head, runtime_interpreters_head)
-	BLOCK_SIZE(interpreter_state, interp_size)
-	BLOCK(interpreter_state, id, interp_id)
-	BLOCK(interpreter_state, next, interp_next)
-	BLOCK(interpreter_state, threads_head, interp_threads_head)
+	printf("\n/* _Py_DebugOffsets: see layout_debug_offsets.c. */\n");
+	printf("#define DEBUG_OFFSETS_3_%d_SIZE %zu\n", (int)MINOR, sizeof(T_block));
+	printf("#define DEBUG_OFFSETS_3_%d_WORDS \\\n", (int)MINOR);
+	SIZE(runtime_state.size, runtime_size)
+	OFFSET(runtime_state, finalizing, runtime_finalizing, 8)
+	OFFSET(runtime_state, interpreters_head, runtime_interpreters_head, 8)
+	SIZE(interpreter_state.size, interp_size)
+	OFFSET(interpreter_state, id, interp_id, 8)
+	OFFSET(interpreter_state, next, interp_next, 8)
+	OFFSET(interpreter_state, threads_head, interp_threads_head, 8)
 #if MINOR >= 14
-	BLOCK(interpreter_state, threads_main, interp_threads_main)
-	BLOCK(interpreter_state, code_object_generation, interp_code_generation)
+	OFFSET(interpreter_state, threads_main, interp_threads_main, 8)
+	OFFSET(interpreter_state, code_object_generation, interp_code_generation, 8)
 #endif
-	BLOCK(interpreter_state, imports_modules, interp_modules)
-	BLOCK(interpreter_state, ceval_gil, interp_gil_ptr)
-	BLOCK_SIZE(thread_state, tstate_size)
-	BLOCK(thread_state, prev, tstate_prev)
-	BLOCK(thread_state, next, tstate_next)
-	BLOCK(thread_state, interp, tstate_interp)
-	BLOCK(thread_state, current_frame, tstate_current_frame)
-	BLOCK(thread_state, thread_id, tstate_thread_id)
-	BLOCK(thread_state, native_thread_id, tstate_native_thread_id)
-	BLOCK(thread_state, datastack_chunk, tstate_datastack_chunk)
+	OFFSET(interpreter_state, imports_modules, interp_modules, 8)
+	OFFSET(interpreter_state, ceval_gil, interp_gil_ptr, 8)
+	SIZE(thread_state.size, tstate_size)
+	OFFSET(thread_state, prev, tstate_prev, 8)
+	OFFSET(thread_state, next, tstate_next, 8)
+	OFFSET(thread_state, interp, tstate_interp, 8)
+	OFFSET(thread_state, current_frame, tstate_current_frame, 8)
+	OFFSET(thread_state, thread_id, tstate_thread_id, 8)
+	OFFSET(thread_state, native_thread_id, tstate_native_thread_id, 8)
+	OFFSET(thread_state, datastack_chunk, tstate_datastack_chunk, 8)
 #if MINOR >= 15
-	BLOCK(thread_state, base_frame, tstate_base_frame)
-	BLOCK(thread_state, holds_gil, tstate_holds_gil)
-	BLOCK(thread_state, current_exception, tstate_current_exception)
+	OFFSET(thread_state, base_frame, tstate_base_frame, 8)
+	OFFSET(thread_state, holds_gil, tstate_holds_gil, 4)
+	OFFSET(thread_state, current_exception, tstate_current_exception, 8)
 #endif
-	BLOCK(interpreter_frame, previous, frame_back)
-	BLOCK(interpreter_frame, executable, frame_code)
-	BLOCK(interpreter_frame, instr_ptr, frame_position)
-	BLOCK(interpreter_frame, localsplus, frame_localsplus)
-	BLOCK(interpreter_frame, owner, frame_owner)
+	OFFSET(interpreter_frame, previous, frame_back, 8)
+	OFFSET(interpreter_frame, executable, frame_code, 8)
+	OFFSET(interpreter_frame, instr_ptr, frame_position, 8)
+	OFFSET(interpreter_frame, localsplus, frame_localsplus, 0)
+	OFFSET(interpreter_frame, owner, frame_owner, 1)
 #if MINOR >= 14
-	BLOCK(interpreter_frame, stackpointer, frame_stacktop)
+	OFFSET(interpreter_frame, stackpointer, frame_stacktop, 8)
 #endif
-	BLOCK(code_object, filename, code_filename)
-	BLOCK(code_object, name, code_name)
-	BLOCK(code_object, qualname, code_qualname)
-	BLOCK(code_object, linetable, code_linetable)
-	BLOCK(code_object, firstlineno, code_firstlineno)
-	BLOCK(code_object, argcount, code_argcount)
-	BLOCK(code_object, localsplusnames, code_varnames)
-	BLOCK(code_object, co_code_adaptive, code_code)
-	BLOCK_SIZE(pyobject, object_size)
-	BLOCK(pyobject, ob_type, object_type)
-	BLOCK(type_object, tp_name, type_name)
-	BLOCK(type_object, tp_flags, type_flags)
+	OFFSET(code_object, filename, code_filename, 8)
+	OFFSET(code_object, name, code_name, 8)
+	OFFSET(code_object, qualname, code_qualname, 8)
+	OFFSET(code_object, linetable, code_linetable, 8)
+	OFFSET(code_object, firstlineno, code_firstlineno, 4)
+	OFFSET(code_object, argcount, code_argcount, 4)
+	OFFSET(code_object, localsplusnames, code_varnames, 8)
+	OFFSET(code_object, co_code_adaptive, code_code, 0)
+	SIZE(pyobject.size, object_size)
+	OFFSET(pyobject, ob_type, object_type, 8)
+	OFFSET(type_object, tp_name, type_name, 8)
+	OFFSET(type_object, tp_flags, type_flags, 8)
 #if MINOR >= 15
-	BLOCK(type_object, tp_basicsize, type_basicsize)
-	BLOCK(type_object, tp_dictoffset, type_dictoffset)
+	OFFSET(type_object, tp_basicsize, type_basicsize, 8)
+	OFFSET(type_object, tp_dictoffset, type_dictoffset, 8)
 #endif
-	BLOCK(tuple_object, ob_item, tuple_items)
-	BLOCK(tuple_object, ob_size, varobject_size_field)
-	BLOCK(list_object, ob_item, list_items)
-	BLOCK(list_object, ob_size, list_size)
+	OFFSET(tuple_object, ob_item, tuple_items, 0)
+	OFFSET(tuple_object, ob_size, varobject_size_field, 8)
+	OFFSET(list_object, ob_item, list_items, 8)
+	OFFSET(list_object, ob_size, list_size, 8)
 #if MINOR >= 14
-	BLOCK(set_object, used, set_used)
+	OFFSET(set_object, used, set_used, 8)
 #endif
-	BLOCK(dict_object, ma_keys, dict_keys)
-	BLOCK(dict_object, ma_values, dict_values)
-	BLOCK(long_object, lv_tag, long_tag)
-	BLOCK(long_object, ob_digit, long_digits)
-	BLOCK(bytes_object, ob_sval, bytes_data)
-	BLOCK(unicode_object, state, unicode_state)
-	BLOCK(unicode_object, length, unicode_length)
-	printf("\tDEBUG_SIZE(%zu, unicode_ascii_size, \"unicode_object.asciiobject_size\")\n",
-	       offsetof(T_block, unicode_object.asciiobject_size));
+	OFFSET(dict_object, ma_keys, dict_keys, 8)
+	OFFSET(dict_object, ma_values, dict_values, 8)
+	OFFSET(long_object, lv_tag, long_tag, 8)
+	OFFSET(long_object, ob_digit, long_digits, 4)
+	OFFSET(bytes_object, ob_sval, bytes_data, 0)
+	OFFSET(unicode_object, state, unicode_state, 4)
+	OFFSET(unicode_object, length, unicode_length, 8)
+	SIZE(unicode_object.asciiobject_size, unicode_ascii_size)
 #if MINOR >= 15
-	printf("\tDEBUG_SIZE(%zu, unicode_compact_size, \"unicode_object.compactunicodeobject_size\")\n",
-	       offsetof(T_block, unicode_object.compactunicodeobject_size));
+	SIZE(unicode_object.compactunicodeobject_size, unicode_compact_size)
 #endif
 #if MINOR >= 14
-	BLOCK(gen_object, gi_iframe, gen_iframe)
+	OFFSET(gen_object, gi_iframe, gen_iframe, 8)
 #endif
-	/* Two fields are the sum of two words: a structure inside a structure. */
-	printf("\tDEBUG_NESTED(%zu, %zu, interp_gc_collecting, %zu, \"gc.collecting\")\n",
-	       offsetof(T_block, interpreter_state.gc), offsetof(T_block, gc.collecting),
-	       GROUP(interpreter_state));
-	printf("\tDEBUG_BOUND(%zu, frame_size, \"interpreter_frame.size\")\n", GROUP(interpreter_frame));
-	printf("\tDEBUG_BOUND(%zu, code_size, \"code_object.size\")\n", GROUP(code_object));
-	printf("#endif\n");
+	AT_LEAST(interpreter_frame.size, frame_size)
+	AT_LEAST(code_object.size, code_size)
+	/* A structure inside a structure: our field is the sum, or the difference, of two words. */
+	printf("\tDEBUG_SUM(%zu, %zu, interp_gc_collecting, %zu, 4, \"gc.collecting\") \\\n",
+	       AT(interpreter_state.gc), AT(gc.collecting), AT(interpreter_state.size));
+	printf("\tDEBUG_DIFFERENCE(%zu, %zu, gil_locked, %zu, 4, "
+	       "\"interpreter_state.gil_runtime_state_locked\") \\\n",
+	       AT(interpreter_state.gil_runtime_state_locked),
+	       AT(interpreter_state.gil_runtime_state), AT(interpreter_state.size));
+	printf("\tDEBUG_DIFFERENCE(%zu, %zu, gil_last_holder, %zu, 8, "
+	       "\"interpreter_state.gil_runtime_state_holder\")\n",
+	       AT(interpreter_state.gil_runtime_state_holder),
+	       AT(interpreter_state.gil_runtime_state), AT(interpreter_state.size));
 }
 #endif
 
 int main(void)
 {
+	printf("#ifndef LAYOUT_3_%d_H\n#define LAYOUT_3_%d_H\n\n", (int)MINOR, (int)MINOR);
 	printf("#define LAYOUT_3_%d_HEADERS \"%s\"\n", (int)MINOR, PY_VERSION);
 	printf("#define LAYOUT_3_%d_OFFSETS { \\\n", (int)MINOR);
 #define LAYOUT_FIELD(name) printf("\t." #name " = %ld, \\\n", (long)(P_##name));
@@ -441,5 +449,6 @@ int main(void)
 #if MINOR >= 13
 	print_block();
 #endif
+	printf("\n#endif\n");
 	return 0;
 }

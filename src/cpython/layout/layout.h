@@ -18,7 +18,7 @@ struct err;
 
 struct python_version {
 	uint8_t major, minor, micro;
-	uint8_t level;  /* PY_VERSION_HEX: 0xA alpha 0xB beta 0xC candidate 0xF final */
+	uint8_t level; /* PY_VERSION_HEX: 0xA alpha 0xB beta 0xC candidate 0xF final */
 	uint8_t serial;
 };
 
@@ -31,29 +31,31 @@ enum frame_link_kind {
 /* What the frame's position field holds. */
 enum frame_position_kind {
 	POSITION_LASTI_BYTES = 1, /* 3.8, 3.9: int f_lasti, bytes */
-	POSITION_LASTI_UNITS,     /* 3.10: int f_lasti, 2-byte units */
-	POSITION_PREV_INSTR,      /* 3.11, 3.12: pointer to the last instruction (may stand on a CACHE) */
-	POSITION_INSTR_PTR,       /* 3.13+: pointer to the current instruction */
+	POSITION_LASTI_UNITS,	  /* 3.10: int f_lasti, 2-byte units */
+	POSITION_PREV_INSTR, /* 3.11, 3.12: pointer to the last instruction (may stand on a CACHE)
+			      */
+	POSITION_INSTR_PTR,  /* 3.13+: pointer to the current instruction */
 };
 /* What frame->owner says (0: no such field). */
 enum frame_owner_kind {
-	OWNER_NONE = 0,     /* 3.8–3.10 */
-	OWNER_311,          /* 0 thread, 1 generator, 2 frame object; entry frames by is_entry */
-	OWNER_312,          /* the same and 3 = C stack (shim) */
-	OWNER_314,          /* 0 thread, 1 generator, 2 frame object, 3 interpreter (shim), 4 C stack */
+	OWNER_NONE = 0, /* 3.8–3.10 */
+	OWNER_311,	/* 0 thread, 1 generator, 2 frame object; entry frames by is_entry */
+	OWNER_312,	/* the same and 3 = C stack (shim) */
+	OWNER_314,	/* 0 thread, 1 generator, 2 frame object, 3 interpreter (shim), 4 C stack */
 };
 enum line_table_kind {
 	LINE_TABLE_LNOTAB = 1, /* 3.8, 3.9: Objects/lnotab_notes.txt */
-	LINE_TABLE_310,        /* 3.10: PEP 626 */
+	LINE_TABLE_310,	       /* 3.10: PEP 626 */
 	LINE_TABLE_LOCATIONS,  /* 3.11+: PEP 657, Objects/locations.md */
 };
 enum string_layout_kind {
-	STRING_LAYOUT_WSTR = 1, /* 3.8–3.11: PyASCIIObject with wstr; state bits interned:2 kind:3 compact:1 ascii:1 ready:1 */
-	STRING_LAYOUT_312,      /* 3.12+: no wstr, no ready; 3.14 widens interned: see state_* shifts */
+	STRING_LAYOUT_WSTR = 1, /* 3.8–3.11: PyASCIIObject with wstr; state bits interned:2 kind:3
+				   compact:1 ascii:1 ready:1 */
+	STRING_LAYOUT_312, /* 3.12+: no wstr, no ready; 3.14 widens interned: see state_* shifts */
 };
 enum code_storage_kind {
 	CODE_BYTES_OBJECT = 1, /* 3.8–3.10: co_code is a bytes object */
-	CODE_ADAPTIVE,         /* 3.11+: co_code_adaptive inline, at the end of the object */
+	CODE_ADAPTIVE,	       /* 3.11+: co_code_adaptive inline, at the end of the object */
 };
 
 #define LAYOUT_FIELD(name) int32_t name;
@@ -64,6 +66,13 @@ struct layout_offsets {
 };
 #undef LAYOUT_FIELD
 
+/* A field that the target's own table puts elsewhere than ours does. */
+struct layout_difference {
+	const char *field;     /* "interpreter_state.threads_head", static */
+	int32_t table, target; /* bytes */
+};
+#define LAYOUT_DIFFERENCES_MAX 8 /* kept by name; all are counted */
+
 struct layout {
 	struct python_version version;
 	enum frame_link_kind frame_link;
@@ -73,10 +82,12 @@ struct layout {
 	enum string_layout_kind string_layout;
 	enum code_storage_kind code_storage;
 	bool executable_tagged; /* 3.14+: mask the low bits of f_executable: & ~3 */
-	bool gil_in_runtime;    /* 3.8–3.11: the GIL is in _PyRuntime; 3.12+: behind interp.gil_ptr */
-	bool gc_in_runtime;     /* 3.8 */
-	bool has_base_frame;    /* 3.15: a sentinel frame lies in the thread state */
-	bool from_debug_offsets;/* offsets were overridden by the target's own */
+	bool gil_in_runtime; /* 3.8–3.11: the GIL is in _PyRuntime; 3.12+: behind interp.gil_ptr */
+	bool gc_in_runtime;  /* 3.8 */
+	bool has_base_frame;	   /* 3.15: a sentinel frame lies in the thread state */
+	bool from_debug_offsets;   /* offsets were overridden by the target's own */
+	uint16_t difference_count; /* fields that the override changed (sizes too): for doctor */
+	struct layout_difference differences[LAYOUT_DIFFERENCES_MAX];
 	struct layout_offsets at;
 };
 
@@ -86,10 +97,35 @@ const struct layout *layout_for_minor(int minor);
 /* "3.8 to 3.15", for messages. */
 const char *layout_supported_versions(void);
 
+/* A version as PY_VERSION_HEX (0x030c01f0) has it, and back. */
+struct python_version python_version_of(uint32_t version_hex);
+uint32_t python_version_hex(const struct python_version *version);
+/* "3.12.1", "3.15.0rc2" */
+void python_version_text(const struct python_version *version, char *text, size_t size);
+
+/* A copy of the table for a version, with `version` filled in. -ERR_NOT_PYTHON, with what to try,
+ * for a version that no table fits: too old, too new, or an alpha or beta (their layouts change
+ * from one to the next). */
+int layout_for_version(uint32_t version_hex, struct layout *ret_layout, struct err *err);
+
+/* _Py_DebugOffsets, which starts _PyRuntime on 3.13+. */
+#define DEBUG_OFFSETS_COOKIE "xdebugpy"
+#define DEBUG_OFFSETS_HEAD_SIZE 24  /* cookie, version, free_threaded: the same in every version */
+#define DEBUG_OFFSETS_SIZE_MAX 4096 /* enough for every known shape (the largest has 888 bytes) */
+
+/* What the head of the block says, whatever the version. false: no such block (no cookie). */
+bool debug_offsets_head(const uint8_t *image, size_t size, uint32_t *ret_version_hex,
+			bool *ret_free_threaded);
+
+/* The size of the block in this layout's version; 0 before 3.13. */
+size_t debug_offsets_size(const struct layout *layout);
+
 /* Overrides `layout` (a copy of the table's) by a _Py_DebugOffsets image of `size` bytes read at
- * the start of _PyRuntime. Untrusted: every offset + width is checked against the sizes that
- * the block itself and the table report. -ERR_NOT_PYTHON with the field named when it does not fit
- * or says free-threaded. */
-int layout_apply_debug_offsets(struct layout *layout, const uint8_t *image, size_t size, struct err *err);
+ * the start of _PyRuntime, and notes what differs from the table. Untrusted: every offset + width
+ * is checked against the size that the block itself reports for that structure, the size against
+ * stated bounds. -ERR_NOT_PYTHON with the field named when it does not fit, is of another
+ * version or says free-threaded; the layout is then as it was. */
+int layout_apply_debug_offsets(struct layout *layout, const uint8_t *image, size_t size,
+			       struct err *err);
 
 #endif

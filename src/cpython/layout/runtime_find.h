@@ -13,17 +13,20 @@
 #include "process/remote_memory.h"
 
 enum runtime_found_by {
-	FOUND_BY_SECTION = 1, FOUND_BY_SYMBOL, FOUND_BY_DYNAMIC_SYMBOL, FOUND_BY_SCAN,
+	FOUND_BY_SECTION = 1,
+	FOUND_BY_SYMBOL,
+	FOUND_BY_DYNAMIC_SYMBOL,
+	FOUND_BY_SCAN,
 };
 
 struct runtime {
 	struct layout layout;
-	struct raddr address;          /* _PyRuntime */
+	struct raddr address; /* _PyRuntime */
 	enum runtime_found_by found_by;
-	char file[512];                /* the mapped file it was found in, as the target names it */
-	char version_text[64];         /* "3.12.1" */
-	bool shared_library;           /* in libpython rather than in the executable */
-	bool jit_possible;             /* built with the experimental JIT (3.13+) */
+	char file[512];	       /* the mapped file it was found in, as the target names it */
+	char version_text[64]; /* "3.12.1" */
+	bool shared_library;   /* in libpython rather than in the executable */
+	bool jit_possible;     /* built with the experimental JIT (3.13+) */
 };
 
 /* 0; -ERR_NO_PROCESS; -ERR_PERMISSION; -ERR_NOT_PYTHON with the reason by name (a free-threaded
