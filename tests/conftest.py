@@ -21,6 +21,7 @@ import os
 import queue
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -415,3 +416,19 @@ def pyrometer():
 def sanitized():
     """True where the program under test is a sanitizer build: don't judge its speed."""
     return bool(os.environ.get("PYROMETER_SANITIZED"))
+
+
+# --- by hand: which interpreters are here -------------------------------------
+
+
+def main(arguments):
+    """`conftest.py` lists what was found and what is missing; `conftest.py 3.11` gives one row."""
+    shown = [i for i in found_interpreters() if not arguments or "%d.%d" % i.version in arguments]
+    for found in shown[:1] if arguments else shown:
+        print("%-11s %-9s %-6s" % (found.id, found.version_text, found.origin))
+    if not arguments:
+        print("missing: " + (", ".join(missing_versions()) or "none"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
