@@ -19,10 +19,10 @@ struct terminal;
 struct answer_options {
 	const struct selection *selection; /* NULL: main thread, wall time */
 	enum share_sort sort;
-	size_t limit;                   /* rows of functions; 0 = 10 */
+	size_t limit;			/* rows of functions; 0 = 10 */
 	const struct profile *previous; /* last recording of this command, or NULL */
-	const char *recording_path;     /* for the commands to copy, or NULL: none are printed */
-	const char *damage;             /* one sentence (recording_damage.text), or NULL or "" */
+	const char *recording_path;	/* for the commands to copy, or NULL: none are printed */
+	const char *damage;		/* one sentence (recording_damage.text), or NULL or "" */
 };
 
 /* 0, or -ERR_MEMORY / -ERR_FILE (the stream failed). Too few samples are an

@@ -1,0 +1,108 @@
+/* Processes of a recording: see processes_view.h. */
+#include "report/processes_view.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+#define PYTHON_COLUMNS 9
+#define NUMBER_COLUMNS 11
+
+struct process_row {
+	const struct profile_process *process;
+	uint64_t samples;
+	uint32_t id;
+};
+
+static double cpu_of(const struct profile_process *process)
+{
+	return process->cpu_ns == UINT64_MAX ? -1 : (double)process->cpu_ns;
+}
+
+static int by_cpu(const void *a, const void *b)
+{
+	const struct process_row *left = a, *right = b;
+	double left_cpu = cpu_of(left->process), right_cpu = cpu_of(right->process);
+
+	if (left_cpu != right_cpu)
+		return left_cpu < right_cpu ? 1 : -1;
+	return left->id < right->id ? -1 : left->id > right->id;
+}
+
+static void write_heading(const struct page *page, size_t command_width)
+{
+	fputs("  ", page->stream);
+	page_cell(page, "pid", 8, CUT_END, true, STYLE_DIM);
+	fputs("  ", page->stream);
+	page_cell(page, "process", command_width, CUT_END, false, STYLE_DIM);
+	fputs("  ", page->stream);
+	page_cell(page, "CPython", PYTHON_COLUMNS, CUT_END, false, STYLE_DIM);
+	page_cell(page, "CPU", NUMBER_COLUMNS, CUT_END, true, STYLE_DIM);
+	page_cell(page, "peak", NUMBER_COLUMNS, CUT_END, true, STYLE_DIM);
+	page_cell(page, "samples", NUMBER_COLUMNS, CUT_END, true, STYLE_DIM);
+	fputc('\n', page->stream);
+}
+
+static void write_row(const struct page *page, const struct profile *profile,
+		      const struct process_row *row, size_t command_width)
+{
+	const struct profile_process *process = row->process;
+	const char *command = profile_string(profile, process->command);
+	const char *python = profile_string(profile, process->python);
+	char text[NUMBER_TEXT_MAX] = "unknown";
+
+	fprintf(page->stream, "  %8u  ", process->pid);
+	page_cell(page, *command == '\0' ? "(unknown)" : command, command_width, CUT_MIDDLE, false,
+		  STYLE_PLAIN);
+	fputs("  ", page->stream);
+	page_cell(page, *python == '\0' ? "none" : python, PYTHON_COLUMNS, CUT_END, false,
+		  STYLE_PLAIN);
+	if (process->cpu_ns != UINT64_MAX)
+		text_seconds(text, sizeof(text), (double)process->cpu_ns / 1e9);
+	page_cell(page, text, NUMBER_COLUMNS, CUT_END, true, STYLE_PLAIN);
+	if (process->peak_rss_bytes != UINT64_MAX)
+		text_bytes(text, sizeof(text), process->peak_rss_bytes);
+	else
+		snprintf(text, sizeof(text), "unknown");
+	page_cell(page, text, NUMBER_COLUMNS, CUT_END, true, STYLE_PLAIN);
+	page_cell(page, text_count(text, sizeof(text), row->samples), NUMBER_COLUMNS, CUT_END, true,
+		  STYLE_PLAIN);
+	fputc('\n', page->stream);
+}
+
+void processes_view_write(const struct page *page, const struct profile *profile, size_t limit)
+{
+	size_t count = profile->process_count > 0 ? profile->process_count - 1 : 0;
+	size_t fixed = 2 + 8 + 2 + 2 + PYTHON_COLUMNS + 3 * NUMBER_COLUMNS;
+	size_t command_width = page->columns > fixed + 12 ? page->columns - fixed : 12;
+	struct process_row *rows;
+
+	if (count == 0)
+		return;
+	rows = mem_zalloc(count, sizeof(*rows));
+	if (rows == NULL)
+		return;
+	for (size_t i = 0; i < count; i++)
+		rows[i] = (struct process_row){&profile->processes[i + 1], 0, (uint32_t)i + 1};
+	for (size_t i = 0; i < profile->sample_count; i++) {
+		uint32_t process = profile->threads[profile->samples[i].thread.v].process.v;
+
+		if (process > 0 && process <= count)
+			rows[process - 1].samples += profile->samples[i].count;
+	}
+	/* The first is the command itself and stays first. */
+	if (count > 2)
+		qsort(rows + 1, count - 1, sizeof(*rows), by_cpu);
+	write_heading(page, command_width);
+	for (size_t i = 0; i < count && i < limit; i++)
+		write_row(page, profile, &rows[i], command_width);
+	if (count > limit) {
+		char text[96];
+
+		snprintf(text, sizeof(text), "and %zu more processes", count - limit);
+		page_sentence(page, 12, STYLE_DIM, text);
+	}
+	mem_free(rows);
+}
