@@ -8,6 +8,7 @@
 #define CPYTHON_WALK_CODE_H
 
 #include "cpython/layout/layout.h"
+#include "cpython/walk/line_table.h"
 #include "process/remote_memory.h"
 
 #define CODE_NAME_MAX (64 * 1024)            /* bytes of UTF-8 of a name or a path */
@@ -18,11 +19,15 @@
  * new object at the same address would hardly share. Compared to detect reuse. */
 #define CODE_FINGERPRINT_WORDS 4
 struct code_fingerprint {
-	uint64_t words[CODE_FINGERPRINT_WORDS]; /* name, qualname or filename, line table, first line */
+	/* name; filename; line table; first line, and above it a mix of all words of the span */
+	uint64_t words[CODE_FINGERPRINT_WORDS];
 };
 
 /* Ranges to read for a fingerprint: contiguous span [offset, offset + size) of the code object;
- * code_fingerprint_from_span picks the words. For hot paths: no allocation. */
+ * code_fingerprint_from_span picks the words. For hot paths: no allocation. Nothing in the span changes
+ * while the code object lives (from 3.12 on it holds co_version too, a number of its own for each code
+ * object). At most CODE_FINGERPRINT_SPAN_MAX bytes on every version. */
+#define CODE_FINGERPRINT_SPAN_MAX 160
 struct code_fingerprint_span { int32_t offset; uint32_t size; };
 struct code_fingerprint_span code_fingerprint_span(const struct layout *layout);
 void code_fingerprint_from_span(const struct layout *layout, const uint8_t *span,
@@ -40,6 +45,7 @@ struct code_info { /* heap; code_info_free */
 	int32_t nlocalsplus, stacksize; /* -1 unknown */
 	uint8_t *line_table;
 	size_t line_table_size;
+	struct line_index line_index; /* built by code_info_read; empty in one made by hand: slower */
 };
 
 /* Reads it whole, then the head again: -ERR_TORN when it changed meanwhile or
@@ -48,14 +54,10 @@ int code_info_read(const struct remote_memory *memory, const struct layout *layo
 		   struct raddr address, struct code_info **ret_info, struct err *err);
 void code_info_free(struct code_info *info);
 
-struct code_location {
-	int32_t line, end_line;     /* 0 = none */
-	int32_t column, end_column; /* 1-based byte columns, 0 = none (always before 3.11) */
-};
-
 /* The location of the instruction at byte `offset` of the bytecode (any byte of
  * it, CACHE entries included; -1 = before the first: first_line). Pure: works on the copied table,
- * bounded, any garbage gives "none" and false. */
+ * bounded. True when the table covers the offset, also when it says "no line" there (all zero);
+ * false and all zero outside the bytecode and for garbage. O(log entries) with the index. */
 bool code_location_at(const struct code_info *info, enum line_table_kind kind, int64_t offset,
 		      struct code_location *ret_location);
 

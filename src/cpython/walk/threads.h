@@ -13,18 +13,22 @@ struct python_thread {
 	struct raddr interp;
 	int64_t interp_id;
 	uint64_t ident;        /* pthread_self() */
-	uint64_t native_id;    /* kernel tid (3.8–3.10: read from glibc's struct pthread at +0x2d0,
-				  accepted only when it is a thread of the process); 0 unknown */
+	uint64_t native_id; /* kernel tid as we see it (3.8–3.10: read from glibc's struct pthread at
+			       +0x2d0); only one that is a thread of the process; 0 unknown */
 };
 
 /* Lists all thread states of all interpreters; cycles and absurd lengths are cut
- * at the bounds. *ret_threads is malloc'd. -ERR_TORN when the lists change
- * under the reader: try again. Image memory: native ids are not checked. */
+ * at the bounds. *ret_threads is mem_alloc'd. -ERR_TORN when the lists change
+ * under the reader, or when they run in a circle: try again. A thread that runs in two interpreters
+ * is listed once in each. Where the target lives in another PID namespace its ids are translated to
+ * ours. Image memory: native ids are not checked. */
 int python_threads_list(const struct remote_memory *, const struct runtime *,
 			struct python_thread **ret_threads, size_t *ret_count, struct err *);
 
-/* ident → name. Calls `name` for each live threading.Thread. 0, or a negative
+/* ident → name (UTF-8, escaped as object_read_str says). Calls `name` for each live
+ * threading.Thread, the main interpreter's first and each ident once. 0, or a negative
  * code when threading is not imported (-ERR_TOO_LITTLE) or could not be read. */
+#define THREAD_NAME_MAX 4096 /* bytes; longer ones are cut */
 typedef void (*python_thread_name_fn)(void *context, uint64_t ident, const char *name);
 int python_thread_names(const struct remote_memory *, const struct runtime *,
 			python_thread_name_fn name, void *context, struct err *);
