@@ -3,6 +3,10 @@
 # Arguments: the program, mandir and datadir below the prefix.
 set -eu
 program=$1
+case "$program" in
+/*) ;;
+*) program=$MESON_BUILD_ROOT/$program ;;
+esac
 prefix=${MESON_INSTALL_DESTDIR_PREFIX:?runs as part of meson install}
 man1=$prefix/$2/man1
 data=$prefix/$3

@@ -104,7 +104,9 @@ typedef PyInterpreterState T_interp;
 #endif
 #if MINOR == 8
 #define P_interp_gc_collecting ABSENT
+#define P_interp_runtime ABSENT
 #else
+#define P_interp_runtime offsetof(T_interp, runtime)
 #define P_interp_gc_collecting offsetof(T_interp, gc.collecting)
 #endif
 #if MINOR >= 14

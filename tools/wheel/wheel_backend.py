@@ -156,6 +156,25 @@ def get_requires_for_build_sdist(config_settings=None):
     return []
 
 
+def texts(tag):
+    """The texts of .dist-info that need no program: (name, text)."""
+    yield "METADATA", metadata()
+    yield "LICENSE", read("LICENSE")
+    yield "entry_points.txt", "[console_scripts]\npyrometer = pyrometer.__main__:main\n"
+    yield "WHEEL", ("Wheel-Version: 1.0\nGenerator: pyrometer\nRoot-Is-Purelib: false\n"
+                    "Tag: %s\n" % tag)
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    """So that pip, which asks first what is going to be installed, doesn't build twice."""
+    info = "%s-%s.dist-info" % (project_field("name"), project_version())
+    os.makedirs(os.path.join(metadata_directory, info), exist_ok=True)
+    for name, text in texts("py3-none-any"):
+        with open(os.path.join(metadata_directory, info, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    return info
+
+
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     base = "%s-%s" % (project_field("name"), project_version())
     with tempfile.TemporaryDirectory(prefix="pyrometer-wheel-") as work:
@@ -164,18 +183,14 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
         tag = "py3-none-" + platform_tag(program)
         filename = "%s-%s.whl" % (base, tag)
         wheel = Wheel(os.path.join(wheel_directory, filename), base + ".dist-info")
-        for path, name in files_under(os.path.join(ROOT, "python", "pyrometer")):
+        for path, name in files_under(os.path.join(ROOT, "python/pyrometer")):
             if name.endswith(".py"):
                 wheel.add_file("pyrometer/" + name, path)
         wheel.add_file("pyrometer/bin/pyrometer", program, executable=True)
         for path, name in files_under(os.path.join(usr, "share")):
             wheel.add_file("%s.data/data/share/%s" % (base, name), path)
-        wheel.add(wheel.info + "/METADATA", metadata())
-        wheel.add_file(wheel.info + "/LICENSE", os.path.join(ROOT, "LICENSE"))
-        wheel.add(wheel.info + "/entry_points.txt",
-                  "[console_scripts]\npyrometer = pyrometer.__main__:main\n")
-        wheel.add(wheel.info + "/WHEEL", "Wheel-Version: 1.0\nGenerator: pyrometer\n"
-                  "Root-Is-Purelib: false\nTag: %s\n" % tag)
+        for name, text in texts(tag):
+            wheel.add("%s/%s" % (wheel.info, name), text)
         wheel.close()
     return filename
 
