@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
+struct config;
 struct err;
+struct program;
 
 enum option_type {
 	OPTION_FLAG,      /* bool */
@@ -35,7 +37,7 @@ struct option {
 	const char *const *choices;/* OPTION_CHOICE, NULL-terminated */
 	const char *config_key;    /* key in [tool.pyrometer] / [tool.pyrometer.COMMAND]; NULL = same as name */
 	bool no_config;            /* never from configuration */
-	double minimum, maximum;   /* numbers; both 0 = no bound */
+	double minimum, maximum;   /* numbers; both 0 = no bound, maximum < minimum = none above */
 	bool hidden;
 };
 #define OPTION_NO_SET ((size_t)-1)
@@ -52,6 +54,8 @@ struct command {
 	const struct option *options;/* ends with .name = NULL */
 	size_t options_size;         /* sizeof the options struct */
 	const void *defaults;        /* initial value of the struct */
+	const char *const *operand_choices; /* for completions: NULL-terminated, or NULL: files */
+	bool operands_are_commands;  /* for completions: help, man */
 	bool stops_at_operand;       /* options after the first operand are the operand's own (run, record --) */
 	int own_failure_status;      /* 0: err_exit_status; 125 for run and record */
 	/* operands: what is left of argv. Returns the exit status; on failure fills err and returns
@@ -59,14 +63,37 @@ struct command {
 	int (*main)(const void *options, int operand_count, char **operands, struct err *);
 };
 
-/* Fills `values` (options_size bytes): defaults, then configuration, then argv.
- * -ERR_USAGE with "did you mean". *ret_first: index of the first operand in argv (argv is
- * permuted unless stops_at_operand). *ret_help: --help was given. */
-int options_parse(const struct command *, int argc, char **argv, void *values, int *ret_first,
-		  bool *ret_help, struct err *);
+#define OPTIONS_MAX 64 /* per command */
+
+/* argv[0] is the command's name. Fills `values` (options_size bytes): defaults, then the
+ * configuration (NULL: none), then argv; a list given in argv replaces the configuration's.
+ * A flag that the configuration turned on is turned off by --no-NAME.
+ * -ERR_USAGE with "did you mean". *ret_first: index of the first operand in argv: operands are
+ * moved to its end, and what lies before them is spent, unless stops_at_operand.
+ * *ret_help: --help was given. options_release also after a failure. */
+int options_parse(const struct command *, const struct config *, int argc, char **argv,
+		  void *values, int *ret_first, bool *ret_help, struct err *);
+void options_release(const struct command *, void *values);
+
+/* One value from text, as after `--name `; `where` opens the message of an error. */
+int option_set(const struct option *, void *values, const char *text, const char *where,
+	       struct err *);
+/* The value as it would be written in the configuration; "" where there is none. */
+void option_format(const struct option *, const void *values, char *text, size_t size);
+
+/* The option's key in the configuration, NULL where it has none. */
+const char *option_config_key(const struct option *);
+const char *option_value_name(const struct option *); /* never NULL; "" for a flag */
+/* By key or NULL. */
+const struct option *options_find_key(const struct command *, const char *key);
+const struct command *commands_find(const struct command *const *commands, const char *name);
 
 void options_print_help(const struct command *, FILE *, int columns, bool color);
 void options_print_man(const struct command *, const char *program_version, FILE *);
+void program_print_help(const struct program *, FILE *, int columns, bool color);
+void program_print_man(const struct program *, FILE *);
+/* shell: one of completion_shells. */
+extern const char *const completion_shells[];
 void options_print_completions(const struct command *const *commands, const char *shell, FILE *);
 
 /* The nearest of `names` (edit distance ≤ 2, or a prefix), or NULL. */

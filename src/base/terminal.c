@@ -152,7 +152,11 @@ static void put_character(FILE *stream, uint32_t character)
 
 size_t text_display_width(const char *utf8)
 {
-	size_t size = strlen(utf8);
+	return text_display_width_n(utf8, strlen(utf8));
+}
+
+size_t text_display_width_n(const char *utf8, size_t size)
+{
 	size_t width = 0;
 	for (size_t at = 0; at < size;) {
 		struct shown shown = next_shown(utf8 + at, size - at);
@@ -220,6 +224,48 @@ void text_write_cell(FILE *stream, const char *utf8, size_t columns, enum text_c
 		written += write_columns(stream, utf8, width - tail, width);
 	}
 	pad(stream, columns - written); /* a character of two columns may not have fitted */
+}
+
+static void new_line(FILE *stream, size_t indent)
+{
+	putc('\n', stream);
+	pad(stream, indent);
+}
+
+void text_write_wrapped(FILE *stream, const char *utf8, size_t at, size_t indent, size_t columns)
+{
+	size_t column = at;
+	bool is_line_empty = true; /* nothing but indent is written on it */
+	for (const char *line = utf8; *line != '\0';) {
+		size_t length = strcspn(line, "\n");
+		bool is_verbatim = length == 0 || *line == ' ';
+		if (is_verbatim && !is_line_empty) {
+			new_line(stream, length > 0 ? indent : 0);
+		}
+		if (is_verbatim) {
+			fwrite(line, 1, length, stream);
+			new_line(stream,
+				 line[length] != '\0' && line[length + 1] != '\n' ? indent : 0);
+			column = indent;
+			is_line_empty = true;
+		}
+		for (size_t i = 0; !is_verbatim && i < length;) {
+			size_t word = strcspn(line + i, " \n");
+			size_t width = text_display_width_n(line + i, word);
+			if (!is_line_empty && column + 1 + width > columns) {
+				new_line(stream, indent);
+				column = indent;
+			} else if (!is_line_empty) {
+				putc(' ', stream);
+				column++;
+			}
+			fwrite(line + i, 1, word, stream);
+			column += width;
+			is_line_empty = false;
+			i += word + strspn(line + i + word, " ");
+		}
+		line += length + (line[length] == '\n');
+	}
 }
 
 void text_write_safe(FILE *stream, const char *utf8)

@@ -12,6 +12,10 @@ struct terminal { int columns; bool is_terminal, color, utf8; };
 void terminal_describe(struct terminal *, FILE *stream); /* columns: COLUMNS, TIOCGWINSZ, else 80 */
 
 size_t text_display_width(const char *utf8);
+size_t text_display_width_n(const char *utf8, size_t size);
+/* Fills words into lines of `columns`. The first begins at column `at`, the others at `indent`.
+ * Empty lines and lines that begin with a space stay as they are. No newline at the end. */
+void text_write_wrapped(FILE *, const char *utf8, size_t at, size_t indent, size_t columns);
 /* Writes text padded or cut to exactly `columns`; cut at the end with "…", or in the middle. */
 enum text_cut { CUT_END, CUT_START, CUT_MIDDLE };
 void text_write_cell(FILE *, const char *utf8, size_t columns, enum text_cut cut, bool right_aligned);
