@@ -26,8 +26,10 @@ put() {
 }
 
 put "$man1/pyrometer.1" man
-for command in $("$program" --list-commands 2>/dev/null || true); do
-	put "$man1/pyrometer-$command.1" man "$command"
+for file in "$MESON_SOURCE_ROOT"/src/commands/cmd_*.c; do
+	[ -e "$file" ] || continue
+	command=$(basename "$file" .c)
+	put "$man1/pyrometer-${command#cmd_}.1" man "${command#cmd_}"
 done
 put "$data/bash-completion/completions/pyrometer" completions bash
 put "$data/zsh/site-functions/_pyrometer" completions zsh
