@@ -23,7 +23,7 @@ struct runtime {
 	struct layout layout;
 	struct raddr address; /* _PyRuntime */
 	enum runtime_found_by found_by;
-	char file[512];	       /* the mapped file it was found in, as the target names it */
+	char file[512];	       /* the mapped file it was found in, as /proc/PID/maps names it */
 	char version_text[64]; /* "3.12.1" */
 	bool shared_library;   /* in libpython rather than in the executable */
 	bool jit_possible;     /* built with the experimental JIT (3.13+) */
@@ -32,7 +32,10 @@ struct runtime {
 /* 0; -ERR_NO_PROCESS; -ERR_PERMISSION; -ERR_NOT_PYTHON with the reason by name (a free-threaded
  * build, PyPy, version not supported, not Python at all) and what to try in `err`.
  * -ERR_TOO_LITTLE: looks like Python but is not initialised yet (just started): try again soon.
- * Cost: some ms at the first call; opens files, allocates. Not for hot paths. */
+ * A process that just started may not have loaded its libraries, or may yet exec into Python (a
+ * shell, env): ask again after an exec and, on -ERR_TOO_LITTLE, in a moment. Cost: some ms at the
+ * first call for a file, some 100 µs after (what a file says is kept by its identity); opens files,
+ * allocates. Thread-safe. Not for hot paths. */
 int runtime_find(pid_t pid, const struct remote_memory *memory, struct runtime *ret_runtime,
 		 struct err *err);
 

@@ -16,6 +16,7 @@
 	.interp_size = 113528, \
 	.interp_next = 0, \
 	.interp_id = 24, \
+	.interp_runtime = 16, \
 	.interp_threads_head = 8, \
 	.interp_threads_main = -1, \
 	.interp_modules = 856, \

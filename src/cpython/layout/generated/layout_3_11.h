@@ -16,6 +16,7 @@
 	.interp_size = 107752, \
 	.interp_next = 0, \
 	.interp_id = 48, \
+	.interp_runtime = 40, \
 	.interp_threads_head = 16, \
 	.interp_threads_main = -1, \
 	.interp_modules = 888, \

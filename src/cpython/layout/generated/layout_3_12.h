@@ -16,6 +16,7 @@
 	.interp_size = 383552, \
 	.interp_next = 0, \
 	.interp_id = 8, \
+	.interp_runtime = 96, \
 	.interp_threads_head = 72, \
 	.interp_threads_main = -1, \
 	.interp_modules = 944, \

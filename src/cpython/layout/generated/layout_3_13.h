@@ -16,6 +16,7 @@
 	.interp_size = 194968, \
 	.interp_next = 7264, \
 	.interp_id = 7272, \
+	.interp_runtime = 7376, \
 	.interp_threads_head = 7344, \
 	.interp_threads_main = 7352, \
 	.interp_modules = 7656, \

@@ -16,6 +16,7 @@
 	.interp_size = 225864, \
 	.interp_next = 7272, \
 	.interp_id = 7280, \
+	.interp_runtime = 7384, \
 	.interp_threads_head = 7344, \
 	.interp_threads_main = 7360, \
 	.interp_modules = 7688, \

@@ -16,6 +16,7 @@
 	.interp_size = 2720, \
 	.interp_next = 0, \
 	.interp_id = 16, \
+	.interp_runtime = -1, \
 	.interp_threads_head = 8, \
 	.interp_threads_main = -1, \
 	.interp_modules = 56, \
