@@ -9,7 +9,7 @@
 struct err;
 
 enum recording_detail {
-	RECORDING_META,       /* meta, processes and threads only */
+	RECORDING_META,	      /* meta, processes and threads only */
 	RECORDING_AGGREGATED, /* samples summed over time: small, whatever the length */
 	RECORDING_TIMELINE,   /* every sample with its time */
 };

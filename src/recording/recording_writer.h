@@ -11,8 +11,9 @@ struct err;
 struct recording_writer;
 
 struct recording_writer_options {
-	uint64_t max_size_bytes; /* 0 = no bound. Near it the time line stops, the aggregates go on */
-	bool overwrite;          /* replace an existing recording (never another kind of file) */
+	uint64_t
+	    max_size_bytes; /* 0 = no bound. Near it the time line stops, the aggregates go on */
+	bool overwrite;	    /* replace an existing recording (never another kind of file) */
 };
 
 int recording_writer_open(const char *path, const struct recording_writer_options *,
@@ -24,7 +25,8 @@ int recording_writer_open(const char *path, const struct recording_writer_option
  * what was appended before stays whole and readable, the failed samples are
  * kept in memory as aggregates and tried again with the next append. */
 int recording_writer_append(struct recording_writer *, const struct profile *view,
-			    const struct profile_sample *samples, size_t sample_count, struct err *);
+			    const struct profile_sample *samples, size_t sample_count,
+			    struct err *);
 
 /* Last append (meta.complete as the view says), indexes, checkpoint, close. */
 int recording_writer_finish(struct recording_writer *, const struct profile *view, struct err *);
