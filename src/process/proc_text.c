@@ -22,6 +22,12 @@ bool proc_take_char(struct proc_cursor *cursor, char wanted)
 	return true;
 }
 
+static bool at_field_end(const struct proc_cursor *cursor)
+{
+	return cursor->at == cursor->end || *cursor->at == ' ' || *cursor->at == '\t' ||
+	       *cursor->at == '\n';
+}
+
 static int digit_of(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -56,8 +62,13 @@ static bool take_number(struct proc_cursor *cursor, int base, uint64_t *ret_valu
 
 bool proc_take_u64(struct proc_cursor *cursor, uint64_t *ret_value)
 {
+	uint64_t value;
+
 	proc_skip_blanks(cursor);
-	return take_number(cursor, 10, ret_value);
+	if (!take_number(cursor, 10, &value) || !at_field_end(cursor))
+		return false;
+	*ret_value = value;
+	return true;
 }
 
 bool proc_take_hex(struct proc_cursor *cursor, uint64_t *ret_value)
@@ -72,7 +83,7 @@ bool proc_take_i64(struct proc_cursor *cursor, int64_t *ret_value)
 
 	proc_skip_blanks(cursor);
 	bool negative = proc_take_char(cursor, '-');
-	if (!take_number(cursor, 10, &value))
+	if (!take_number(cursor, 10, &value) || !at_field_end(cursor))
 		return false;
 	if (value > (uint64_t)INT64_MAX + (negative ? 1 : 0))
 		return false;
@@ -85,7 +96,7 @@ bool proc_skip_fields(struct proc_cursor *cursor, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		proc_skip_blanks(cursor);
 		const char *first = cursor->at;
-		while (cursor->at < cursor->end && *cursor->at != ' ' && *cursor->at != '\n')
+		while (!at_field_end(cursor))
 			cursor->at++;
 		if (cursor->at == first)
 			return false;

@@ -16,7 +16,8 @@ struct proc_cursor {
 };
 
 /* Each skips leading blanks (not line ends), takes one number and stops behind it; false
- * (cursor anywhere) when there is no digit or the value doesn't fit 64 bits. */
+ * (cursor anywhere) when there is no digit or the value doesn't fit 64 bits. A decimal
+ * number must fill its field: a blank, a line end or the end of the text follows. */
 bool proc_take_u64(struct proc_cursor *cursor, uint64_t *ret_value);
 bool proc_take_i64(struct proc_cursor *cursor, int64_t *ret_value);
 bool proc_take_hex(struct proc_cursor *cursor, uint64_t *ret_value); /* no 0x */

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 struct host {
-	char kernel[96];    /* "Linux 6.12.3" */
-	char machine[32];   /* "x86_64" */
+	char kernel[132];   /* "Linux 6.12.3" */
+	char machine[72];   /* "x86_64" */
 	char processor[96]; /* "AMD EPYC 7B13", "" unknown */
 	int cpus_online;
 	int cpus_allowed;     /* of the calling thread, by affinity and cpuset */
