@@ -1,0 +1,578 @@
+/* See frames.h. Hot path: no allocation, no formatting, no locks, no /proc. */
+#include "cpython/walk/frames.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#define PAGE_BYTES 4096u
+#define PAGE_TABLE_SLOTS 8192u /* power of two, over twice FRAMES_WINDOWS_MAX / 2 */
+#define CHUNK_SLACK_BYTES 768u /* read beyond the last stack's end: it may have grown */
+#define CHUNK_BYTES_MAX (4u << 20)
+#define TAG_MASK 3ull
+#define ADDRESS_MAX 0x7fffffffffffull
+
+static uint64_t load_u64(const uint8_t *bytes)
+{
+	uint64_t value;
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+static int32_t load_i32(const uint8_t *bytes)
+{
+	int32_t value;
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+/* The smallest span of the thread state that holds what the walk needs. */
+static int choose_tstate_span(struct stack_reader *reader)
+{
+	const struct layout_offsets *at = &reader->layout->at;
+	const int32_t fields[] = {at->tstate_frame,	    at->tstate_cframe,
+				  at->tstate_current_frame, at->tstate_datastack_chunk,
+				  at->tstate_datastack_top, at->tstate_interp,
+				  at->tstate_thread_id,	    at->tstate_native_thread_id};
+	int32_t low = INT32_MAX, high = -1;
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (fields[i] < 0)
+			continue;
+		if (fields[i] < low)
+			low = fields[i];
+		if (fields[i] > high)
+			high = fields[i];
+	}
+	if (high < 0 || high - low + 8 > FRAMES_TSTATE_SPAN_MAX)
+		return -ERR_INTERNAL;
+	reader->span_start = (uint32_t)low;
+	reader->span_size = (uint32_t)(high - low) + 8;
+	return 0;
+}
+
+int stack_reader_init(struct stack_reader *reader, const struct remote_memory *memory,
+		      const struct layout *layout)
+{
+	memset(reader, 0, sizeof(*reader));
+	reader->memory = memory;
+	reader->layout = layout;
+	if (layout->at.cframe_size > (int32_t)sizeof(reader->cframe_span) ||
+	    choose_tstate_span(reader) < 0)
+		return -ERR_INTERNAL;
+	reader->buffer = mem_alloc(FRAMES_BUFFER_BYTES);
+	reader->windows = mem_alloc(FRAMES_WINDOWS_MAX * sizeof(*reader->windows));
+	reader->page_slots = mem_zalloc(PAGE_TABLE_SLOTS, sizeof(*reader->page_slots));
+	reader->page_mask = PAGE_TABLE_SLOTS - 1;
+	if (reader->buffer && reader->windows && reader->page_slots)
+		return 0;
+	stack_reader_release(reader);
+	return -ERR_MEMORY;
+}
+
+void stack_reader_release(struct stack_reader *reader)
+{
+	mem_free(reader->buffer);
+	mem_free(reader->windows);
+	mem_free(reader->page_slots);
+	memset(reader, 0, sizeof(*reader));
+}
+
+static bool heap_frames(const struct stack_reader *reader)
+{
+	return reader->layout->frame_link == FRAME_LINK_HEAP;
+}
+
+static uint32_t *page_slot(const struct stack_reader *reader, uint64_t page)
+{
+	uint32_t slot = (uint32_t)((page * 0x9e3779b97f4a7c15ull) >> 40) & reader->page_mask;
+
+	while (reader->page_slots[slot]) {
+		const struct stack_window *window = &reader->windows[reader->page_slots[slot] - 1];
+		if (window->start / PAGE_BYTES == page)
+			break;
+		slot = (slot + 1) & reader->page_mask;
+	}
+	return &reader->page_slots[slot];
+}
+
+static void windows_reset(struct stack_reader *reader)
+{
+	if (heap_frames(reader) && reader->window_count)
+		memset(reader->page_slots, 0, PAGE_TABLE_SLOTS * sizeof(*reader->page_slots));
+	reader->window_count = 0;
+	reader->last_hit = 0;
+	reader->buffer_used = 0;
+}
+
+/* Reserve a window; NULL when a bound is reached. The bytes are not there yet. */
+static struct stack_window *window_reserve(struct stack_reader *reader, uint64_t start,
+					   uint32_t size)
+{
+	struct stack_window *window;
+
+	if (reader->window_count == FRAMES_WINDOWS_MAX ||
+	    size > FRAMES_BUFFER_BYTES - reader->buffer_used)
+		return NULL;
+	window = &reader->windows[reader->window_count++];
+	window->start = start;
+	window->size = size;
+	window->used = 0;
+	window->bytes = reader->buffer + reader->buffer_used;
+	reader->buffer_used += ((size_t)size + 15) & ~(size_t)15;
+	return window;
+}
+
+/* For heap frames each window is one page and is found by its number. */
+static void window_publish(struct stack_reader *reader, uint32_t index)
+{
+	if (heap_frames(reader))
+		*page_slot(reader, reader->windows[index].start / PAGE_BYTES) = index + 1;
+}
+
+/* Read predicted windows from `first` on; on a short read the rest is dropped. Returns bytes of
+ * `lead` ranges that came. */
+static ssize_t fetch_batch(struct stack_reader *reader, struct remote_range *ranges, size_t lead,
+			   size_t count, uint32_t first_window)
+{
+	size_t wanted = 0, lead_bytes = 0;
+	ssize_t got;
+
+	for (size_t i = 0; i < count; i++) {
+		wanted += ranges[i].size;
+		if (i < lead)
+			lead_bytes += ranges[i].size;
+	}
+	reader->reads++;
+	got = remote_read_ranges(reader->memory, ranges, count);
+	if (got < 0) {
+		reader->window_count = first_window;
+		return got;
+	}
+	if ((size_t)got < wanted) {
+		/* A predicted window is gone: keep the whole ones before it. */
+		size_t end = lead_bytes;
+		uint32_t keep = first_window;
+
+		for (size_t i = lead; i < count && end + ranges[i].size <= (size_t)got; i++) {
+			end += ranges[i].size;
+			keep++;
+		}
+		reader->window_count = keep;
+	}
+	for (uint32_t i = first_window; i < reader->window_count; i++)
+		window_publish(reader, i);
+	return (size_t)got < lead_bytes ? got : (ssize_t)lead_bytes;
+}
+
+int stack_reader_fetch(struct stack_reader *reader, uint64_t tstate,
+		       const struct stack_prediction *prediction, const struct remote_range *extra,
+		       size_t extra_count)
+{
+	struct remote_range ranges[REMOTE_RANGES_MAX];
+	size_t count = 0, lead, extra_bytes = 0;
+	uint32_t next = 0, first_window = 0;
+	ssize_t got;
+
+	windows_reset(reader);
+	reader->tstate = tstate;
+	reader->have_tstate = reader->have_cframe = false;
+	reader->cframe = 0;
+	for (; count < extra_count; count++) {
+		ranges[count] = extra[count];
+		extra_bytes += extra[count].size;
+	}
+	if (tstate) {
+		ranges[count++] = (struct remote_range){
+		    {tstate + reader->span_start}, reader->tstate_span, reader->span_size};
+		if (prediction->cframe) {
+			reader->cframe = prediction->cframe;
+			ranges[count++] =
+			    (struct remote_range){{prediction->cframe},
+						  reader->cframe_span,
+						  (size_t)reader->layout->at.cframe_size};
+		}
+	}
+	lead = count;
+	for (;;) {
+		while (tstate && next < prediction->count && count < REMOTE_RANGES_MAX) {
+			const struct predicted_window *want = &prediction->windows[next++];
+			struct stack_window *window =
+			    window_reserve(reader, want->start, want->size);
+			if (!window)
+				break;
+			ranges[count++] = (struct remote_range){
+			    {want->start}, (uint8_t *)(uintptr_t)window->bytes, want->size};
+		}
+		if (count == 0)
+			break;
+		got = fetch_batch(reader, ranges, lead, count, first_window);
+		if (lead) {
+			if (got < 0)
+				return (int)got;
+			reader->have_tstate =
+			    tstate && (size_t)got >= extra_bytes + reader->span_size;
+			reader->have_cframe =
+			    reader->cframe && reader->have_tstate &&
+			    (size_t)got >= extra_bytes + reader->span_size +
+					       (size_t)reader->layout->at.cframe_size;
+			if ((size_t)got < extra_bytes) {
+				size_t whole = 0, sum = 0;
+				while (whole < extra_count &&
+				       sum + extra[whole].size <= (size_t)got)
+					sum += extra[whole++].size;
+				return (int)whole;
+			}
+		}
+		if (!tstate || next >= prediction->count || !reader->have_tstate)
+			break;
+		count = lead = 0;
+		first_window = reader->window_count;
+	}
+	return (int)extra_count;
+}
+
+static uint64_t tstate_word(const struct stack_reader *reader, int32_t offset)
+{
+	return load_u64(reader->tstate_span + ((uint32_t)offset - reader->span_start));
+}
+
+uint64_t stack_reader_current_frame(const struct stack_reader *reader)
+{
+	const struct layout_offsets *at = &reader->layout->at;
+
+	if (!reader->have_tstate)
+		return 0;
+	switch (reader->layout->frame_link) {
+	case FRAME_LINK_HEAP:
+		return tstate_word(reader, at->tstate_frame);
+	case FRAME_LINK_TSTATE:
+		return tstate_word(reader, at->tstate_current_frame);
+	case FRAME_LINK_CFRAME:
+		if (!reader->have_cframe)
+			return 0;
+		return load_u64(reader->cframe_span + at->cframe_current_frame);
+	}
+	return 0;
+}
+
+uint64_t stack_reader_thread_word(const struct stack_reader *reader)
+{
+	const struct layout_offsets *at = &reader->layout->at;
+
+	if (!reader->have_tstate)
+		return 0;
+	return tstate_word(reader, at->tstate_native_thread_id >= 0 ? at->tstate_native_thread_id
+								    : at->tstate_thread_id);
+}
+
+/* 3.11, 3.12: the cframe that the thread state names, read now if it was not predicted. */
+static int settle_cframe(struct stack_reader *reader, struct stack_prediction *prediction)
+{
+	uint64_t cframe = tstate_word(reader, reader->layout->at.tstate_cframe);
+
+	if (reader->have_cframe && cframe == reader->cframe)
+		return 0;
+	if (!cframe || (cframe & 7) || cframe > ADDRESS_MAX)
+		return -ERR_TORN;
+	reader->reads++;
+	if (remote_read(reader->memory, (struct raddr){cframe}, reader->cframe_span,
+			(size_t)reader->layout->at.cframe_size, NULL) < 0)
+		return -ERR_UNREADABLE;
+	reader->cframe = prediction->cframe = cframe;
+	reader->have_cframe = true;
+	return 0;
+}
+
+/* Bytes [address, address + size) inside a window, or NULL. */
+static const uint8_t *window_find(struct stack_reader *reader, uint64_t address, uint32_t size)
+{
+	if (heap_frames(reader)) {
+		uint32_t index = *page_slot(reader, address / PAGE_BYTES);
+		struct stack_window *window;
+
+		if (!index)
+			return NULL;
+		window = &reader->windows[index - 1];
+		if (address - window->start + size > window->size)
+			return NULL;
+		window->used = window->size;
+		return window->bytes + (address - window->start);
+	}
+	for (uint32_t i = 0; i < reader->window_count; i++) {
+		uint32_t at = reader->last_hit + i;
+		struct stack_window *window;
+
+		if (at >= reader->window_count)
+			at -= reader->window_count;
+		window = &reader->windows[at];
+		if (address >= window->start && address - window->start < window->size &&
+		    size <= window->size - (address - window->start)) {
+			uint32_t end = (uint32_t)(address - window->start) + size;
+			reader->last_hit = at;
+			if (end > window->used)
+				window->used = end;
+			return window->bytes + (address - window->start);
+		}
+	}
+	return NULL;
+}
+
+static const uint8_t *window_read(struct stack_reader *reader, uint64_t start, uint32_t size)
+{
+	struct stack_window *window;
+
+	/* A shorter window of the same place is out of date now: nothing finds it, nothing
+	 * predicts it. */
+	for (uint32_t i = 0; i < reader->window_count; i++)
+		if (reader->windows[i].start == start)
+			reader->windows[i].size = reader->windows[i].used = 0;
+	window = window_reserve(reader, start, size);
+	if (!window)
+		return NULL;
+	reader->reads++;
+	if (remote_read(reader->memory, (struct raddr){start}, (uint8_t *)(uintptr_t)window->bytes,
+			size, NULL) < 0) {
+		reader->window_count--;
+		return NULL;
+	}
+	window_publish(reader, reader->window_count - 1);
+	return window->bytes;
+}
+
+/* A heap frame may cross into the next page: then it gets a window of its own size, two pages. */
+static const uint8_t *read_heap_frame(struct stack_reader *reader, uint64_t frame, uint32_t head)
+{
+	uint64_t page = frame & ~(uint64_t)(PAGE_BYTES - 1);
+	uint32_t size = frame + head > page + PAGE_BYTES ? 2 * PAGE_BYTES : PAGE_BYTES;
+	uint32_t *slot = page_slot(reader, page / PAGE_BYTES);
+
+	*slot = 0; /* a shorter window of this page may be there: the new one takes its place */
+	if (window_read(reader, page, size))
+		return window_find(reader, frame, head);
+	/* The next page is not mapped, or we are out of room. */
+	return NULL;
+}
+
+/* The chunk that holds `frame`, walking down the list of chunks from the top one; its part up to
+ * the end of the frame's head is read as one window. */
+struct chunk_cursor {
+	uint64_t chunk, top;
+	bool started;
+};
+
+static const uint8_t *read_chunk_frame(struct stack_reader *reader, struct chunk_cursor *cursor,
+				       uint64_t frame, uint32_t head)
+{
+	const struct layout_offsets *at = &reader->layout->at;
+	uint32_t header = (uint32_t)at->chunk_data;
+
+	for (int guard = 0; guard < 1024 && cursor->chunk; guard++) {
+		const uint8_t *bytes = window_find(reader, cursor->chunk, header);
+		uint64_t size, end, previous;
+		uint8_t local[64];
+
+		if (!bytes) {
+			if (header > sizeof(local))
+				return NULL;
+			reader->reads++;
+			if (remote_read(reader->memory, (struct raddr){cursor->chunk}, local,
+					header, NULL) < 0)
+				return NULL;
+			bytes = local;
+		}
+		size = load_u64(bytes + at->chunk_size);
+		previous = load_u64(bytes + at->chunk_previous);
+		if (size < header || size > CHUNK_BYTES_MAX)
+			return NULL;
+		if (frame >= cursor->chunk && frame < cursor->chunk + size) {
+			end = frame + head;
+			if (!cursor->started && cursor->top > end &&
+			    cursor->top <= cursor->chunk + size)
+				end = cursor->top;
+			if (end > cursor->chunk + size)
+				return NULL;
+			cursor->started = true;
+			if (!window_read(reader, cursor->chunk, (uint32_t)(end - cursor->chunk)))
+				return NULL;
+			return window_find(reader, frame, head);
+		}
+		cursor->started = true;
+		if (previous & 7 || previous > ADDRESS_MAX)
+			return NULL;
+		cursor->chunk = previous;
+	}
+	return NULL;
+}
+
+/* The head of a frame that no window holds yet. */
+static const uint8_t *frame_miss(struct stack_reader *reader, struct chunk_cursor *cursor,
+				 uint64_t frame, uint32_t head)
+{
+	struct chunk_cursor saved = *cursor;
+	const uint8_t *bytes;
+
+	if (heap_frames(reader))
+		return read_heap_frame(reader, frame, head);
+	bytes = read_chunk_frame(reader, cursor, frame, head);
+	if (bytes)
+		return bytes;
+	/* Not in a chunk: a generator's frame on the heap, or a shim on the C stack. */
+	*cursor = saved;
+	if (!window_read(reader, frame, head))
+		return NULL;
+	return window_find(reader, frame, head);
+}
+
+/* Byte offset of the frame's current instruction; INT32_MIN when it can't be inside any code. */
+static int32_t frame_offset(const struct layout *layout, const uint8_t *head, uint64_t code)
+{
+	const uint8_t *field = head + layout->at.frame_position;
+	int64_t offset;
+
+	switch (layout->frame_position) {
+	case POSITION_LASTI_BYTES:
+		return load_i32(field) < -1 ? INT32_MIN : load_i32(field);
+	case POSITION_LASTI_UNITS:
+		offset = load_i32(field);
+		if (offset < -1 || offset > INT32_MAX / 2)
+			return INT32_MIN;
+		return offset < 0 ? -1 : (int32_t)offset * 2;
+	case POSITION_PREV_INSTR:
+	case POSITION_INSTR_PTR:
+		offset = (int64_t)(load_u64(field) - (code + (uint64_t)layout->at.code_code));
+		/* prev_instr stands one unit before the first instruction of a frame not begun. */
+		if (offset == -2)
+			return -1;
+		if (offset < 0 || offset > INT32_MAX - 1 || (offset & 1))
+			return INT32_MIN;
+		return (int32_t)offset;
+	}
+	return INT32_MIN;
+}
+
+/* Frames that stand for C code between Python frames and run no code of their own. */
+static bool frame_is_shim(const struct layout *layout, const uint8_t *head)
+{
+	uint8_t owner;
+
+	if (layout->frame_owner != OWNER_312 && layout->frame_owner != OWNER_314)
+		return false;
+	owner = head[layout->at.frame_owner];
+	return owner >= 3;
+}
+
+/* What this stack needed is what the next fetch reads in advance. */
+static void remember_windows(const struct stack_reader *reader, struct stack_prediction *prediction,
+			     uint64_t top)
+{
+	const struct layout_offsets *at = &reader->layout->at;
+	uint64_t chunk =
+	    at->tstate_datastack_chunk < 0 ? 0 : tstate_word(reader, at->tstate_datastack_chunk);
+
+	prediction->count = 0;
+	for (uint32_t i = 0; i < reader->window_count && prediction->count < FRAMES_PREDICTED_MAX;
+	     i++) {
+		const struct stack_window *window = &reader->windows[i];
+		uint32_t size = window->used;
+
+		if (!size)
+			continue;
+		if (window->start == chunk && chunk) {
+			uint64_t want = (top > chunk ? top - chunk : size) + CHUNK_SLACK_BYTES;
+			uint64_t limit =
+			    16384; /* never past the smallest chunk's end unless known */
+
+			if (window->size >= 16) {
+				uint64_t known = load_u64(window->bytes + at->chunk_size);
+				if (known >= size && known <= CHUNK_BYTES_MAX)
+					limit = known;
+			}
+			if (want > limit)
+				want = limit;
+			if (want > size)
+				size = (uint32_t)want;
+		}
+		prediction->windows[prediction->count].start = window->start;
+		prediction->windows[prediction->count++].size = size;
+	}
+}
+
+static int walk_chain(struct stack_reader *reader, uint64_t frame, struct chunk_cursor *cursor,
+		      struct raw_frame *frames, uint32_t capacity, uint32_t *flags)
+{
+	const struct layout *layout = reader->layout;
+	const struct layout_offsets *at = &layout->at;
+	uint32_t head_size = (uint32_t)at->frame_size, depth = 0, steps = 0;
+
+	/* Only the head is needed; frame_owner may lie at its end. */
+	while (frame) {
+		const uint8_t *head;
+		uint64_t code;
+
+		if (steps++ >= 2 * FRAMES_DEPTH_MAX || depth == capacity) {
+			*flags |= STACK_TRUNCATED;
+			break;
+		}
+		if ((frame & 7) || frame > ADDRESS_MAX) {
+			*flags |= STACK_TORN;
+			break;
+		}
+		head = window_find(reader, frame, head_size);
+		if (!head)
+			head = frame_miss(reader, cursor, frame, head_size);
+		if (!head) {
+			*flags |= STACK_TORN;
+			break;
+		}
+		if (!frame_is_shim(layout, head)) {
+			int32_t offset;
+
+			code = load_u64(head + at->frame_code);
+			if (layout->executable_tagged)
+				code &= ~TAG_MASK;
+			offset = frame_offset(layout, head, code);
+			if (!code || (code & 7) || offset == INT32_MIN) {
+				*flags |= STACK_TORN;
+				break;
+			}
+			frames[depth].code = code;
+			frames[depth].address = frame;
+			frames[depth].offset = offset;
+			frames[depth++].reserved = 0;
+		}
+		frame = load_u64(head + at->frame_back);
+	}
+	return (int)depth;
+}
+
+int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *prediction,
+		      struct raw_frame *frames, uint32_t capacity, uint32_t *ret_flags)
+{
+	const struct layout_offsets *at = &reader->layout->at;
+	struct chunk_cursor cursor = {0};
+	uint32_t flags = 0;
+	int depth;
+
+	if (!reader->have_tstate)
+		return -ERR_UNREADABLE;
+	if (reader->layout->frame_link == FRAME_LINK_CFRAME) {
+		int result = settle_cframe(reader, prediction);
+		if (result < 0)
+			return result;
+	}
+	if (at->tstate_datastack_chunk >= 0) {
+		cursor.chunk = tstate_word(reader, at->tstate_datastack_chunk);
+		cursor.top = tstate_word(reader, at->tstate_datastack_top);
+		if (cursor.chunk & 7 || cursor.chunk > ADDRESS_MAX)
+			cursor.chunk = 0;
+	}
+	depth = walk_chain(reader, stack_reader_current_frame(reader), &cursor, frames, capacity,
+			   &flags);
+	remember_windows(reader, prediction, cursor.top);
+	*ret_flags = flags;
+	if (depth == 0 && (flags & STACK_TORN))
+		return -ERR_TORN;
+	return depth;
+}

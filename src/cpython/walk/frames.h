@@ -1,0 +1,101 @@
+/* The frames of one thread of a target, read in as few system calls as possible.
+ *
+ * A stack reader copies *windows* of the target's memory (the used part of the
+ * data-stack chunks on 3.11+, pages of heap frames on 3.8–3.10, single generator
+ * frames) and walks the frame chain inside the copies. What a thread's last
+ * stack needed is read in advance by the next fetch: in the steady state one
+ * process_vm_readv gives the whole stack.
+ *
+ * Hot path: no allocation after stack_reader_init, no formatting, no locks, no /proc.
+ * Everything read is untrusted: chains are bounded by FRAMES_DEPTH_MAX, bytes by
+ * FRAMES_BUFFER_BYTES, and a window never satisfies a read outside itself.
+ * One thread at a time.
+ */
+#ifndef CPYTHON_WALK_FRAMES_H
+#define CPYTHON_WALK_FRAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cpython/layout/layout.h"
+#include "process/remote_memory.h"
+
+#define FRAMES_DEPTH_MAX 20000
+#define FRAMES_WINDOWS_MAX 4096
+#define FRAMES_BUFFER_BYTES (16u << 20)
+#define FRAMES_PREDICTED_MAX 1024
+#define FRAMES_TSTATE_SPAN_MAX 4096
+
+/* One activation. Leaf first in a stack. */
+struct raw_frame {
+	uint64_t code;    /* address of the code object (tag bits masked) */
+	uint64_t address; /* of the frame */
+	int32_t offset;   /* of the current instruction, bytes from the first; −1 before the first */
+	uint32_t reserved;
+};
+
+enum stack_flag {
+	STACK_TRUNCATED = 1 << 0, /* deeper than FRAMES_DEPTH_MAX: the root end is missing */
+	STACK_TORN = 1 << 1,      /* the chain broke: frames below the last one are unknown */
+};
+
+/* What the last stack of one thread needed; zero it for a new thread. */
+struct stack_prediction {
+	struct predicted_window {
+		uint64_t start;
+		uint32_t size;
+	} windows[FRAMES_PREDICTED_MAX];
+	uint32_t count;
+	uint64_t cframe; /* 3.11, 3.12 */
+};
+
+struct stack_window {
+	uint64_t start;
+	uint32_t size;
+	uint32_t used;         /* bytes from start that the walk needed */
+	const uint8_t *bytes;
+};
+
+struct stack_reader {
+	const struct remote_memory *memory;
+	const struct layout *layout;
+	uint8_t *buffer;
+	size_t buffer_used;
+	struct stack_window *windows;
+	uint32_t window_count, last_hit;
+	uint32_t *page_slots;  /* page number → window index + 1, for heap frames */
+	uint32_t page_mask;
+	uint32_t span_start, span_size; /* part of the thread state that is read */
+	uint8_t tstate_span[FRAMES_TSTATE_SPAN_MAX];
+	uint8_t cframe_span[64];
+	uint64_t tstate, cframe;
+	bool have_tstate, have_cframe;
+	uint64_t reads;        /* system calls made, for the statistics */
+};
+
+int stack_reader_init(struct stack_reader *reader, const struct remote_memory *memory,
+		      const struct layout *layout);
+void stack_reader_release(struct stack_reader *reader);
+
+/* Read `extra` ranges (filled in order, before anything else), the thread state at `tstate` and
+ * its predicted windows in one call. Returns how many of the `extra` ranges are whole, or a
+ * negative code when nothing could be read. tstate 0: only the extra ranges. */
+int stack_reader_fetch(struct stack_reader *reader, uint64_t tstate,
+		       const struct stack_prediction *prediction, const struct remote_range *extra,
+		       size_t extra_count);
+
+/* Walk the stack of the thread state of the last fetch into frames[capacity]; reads what was not
+ * predicted and updates the prediction. Returns the depth (0: the thread runs no Python), with
+ * *ret_flags, or −ERR_UNREADABLE / −ERR_TORN when not even the leaf is known. */
+int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *prediction,
+		      struct raw_frame *frames, uint32_t capacity, uint32_t *ret_flags);
+
+/* The word that tells which frame runs, as the last fetch saw it (0 unknown): read first, so
+ * that from another core it tells the depth truly. */
+uint64_t stack_reader_current_frame(const struct stack_reader *reader);
+
+/* The thread's identity in the last fetch: native thread id on 3.11+, pthread_self() before. */
+uint64_t stack_reader_thread_word(const struct stack_reader *reader);
+
+#endif

@@ -1,0 +1,219 @@
+/* See call_sites.h. */
+#include "sampler/call_sites.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#define CONFIRM_EVERY 8u      /* samples; until a stack's pairs are known, every one */
+#define KNOWN_MIN 2u          /* confirmations before a pair counts as possible */
+#define KNOWN_SHARE 200u      /* and at least 1 / this of the site's confirmations */
+#define YOUNG_MAX 64u          /* confirmations under which a site may still have unseen callees */
+#define SIZES_MAX (1u << 18)
+
+int call_sites_init(struct call_sites *sites, const struct remote_memory *memory,
+		    const struct layout *layout)
+{
+	memset(sites, 0, sizeof(*sites));
+	sites->memory = memory;
+	sites->layout = layout;
+	u64_map_init(&sites->sizes, SIZES_MAX);
+	sites->edges = mem_zalloc(CALL_SITES_SLOTS, sizeof(*sites->edges));
+	return sites->edges ? 0 : -ERR_MEMORY;
+}
+
+void call_sites_release(struct call_sites *sites)
+{
+	u64_map_release(&sites->sizes);
+	mem_free(sites->edges);
+	sites->edges = NULL;
+}
+
+static struct call_edge *edge_slot(struct call_sites *sites, uint64_t caller, int32_t offset,
+				   uint64_t callee)
+{
+	uint64_t hash = hash_u64(caller * 31 + (uint64_t)(uint32_t)offset + callee * 0x9e3779b97f4a7c15ull);
+	uint32_t at = (uint32_t)hash & (CALL_SITES_SLOTS - 1);
+
+	for (;;) {
+		struct call_edge *edge = &sites->edges[at];
+
+		if (!edge->caller || (edge->caller == caller && edge->offset == offset && edge->callee == callee))
+			return edge;
+		at = (at + 1) & (CALL_SITES_SLOTS - 1);
+	}
+}
+
+static void edge_add(struct call_sites *sites, uint64_t caller, int32_t offset, uint64_t callee)
+{
+	struct call_edge *edge = edge_slot(sites, caller, offset, callee);
+
+	if (!edge->caller) {
+		if (sites->edge_count * 2 >= CALL_SITES_SLOTS) {
+			memset(sites->edges, 0, CALL_SITES_SLOTS * sizeof(*sites->edges));
+			sites->edge_count = 0;
+			edge = edge_slot(sites, caller, offset, callee);
+		}
+		*edge = (struct call_edge){caller, offset, 0, callee};
+		sites->edge_count++;
+	}
+	edge->confirmed++;
+}
+
+static uint32_t edge_count(struct call_sites *sites, uint64_t caller, int32_t offset, uint64_t callee)
+{
+	return edge_slot(sites, caller, offset, callee)->confirmed;
+}
+
+void call_sites_learn(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth)
+{
+	for (uint32_t i = 0; i < CALL_SITES_EDGES && i + 1 < depth; i++) {
+		if (!frames[i].code || !frames[i + 1].code)
+			break;
+		edge_add(sites, frames[i + 1].code, frames[i + 1].offset, frames[i].code);
+		edge_add(sites, frames[i + 1].code, frames[i + 1].offset, 0);
+	}
+}
+
+static bool pair_known(struct call_sites *sites, const struct raw_frame *caller, uint64_t callee,
+		       uint32_t site_total)
+{
+	uint32_t count = edge_count(sites, caller->code, caller->offset, callee);
+
+	return count >= KNOWN_MIN && (uint64_t)count * KNOWN_SHARE >= site_total;
+}
+
+/* Size of the bytecode, remembered by address; 0 unknown. */
+static uint64_t code_bytes(struct call_sites *sites, uint64_t code)
+{
+	const struct layout_offsets *at = &sites->layout->at;
+	uint64_t size;
+
+	if (sites->layout->code_storage != CODE_ADAPTIVE)
+		return 0;
+	if (u64_map_get(&sites->sizes, code, &size))
+		return size;
+	if (remote_read_u64(sites->memory, (struct raddr){code + (uint64_t)at->varobject_size_field}, &size) < 0)
+		return 0;
+	size *= 2;
+	if (sites->sizes.count >= SIZES_MAX / 2)
+		u64_map_clear(&sites->sizes);
+	u64_map_put(&sites->sizes, code, size);
+	return size;
+}
+
+static void tear_above(struct raw_frame *frames, uint32_t *depth, uint32_t caller_index)
+{
+	uint32_t removed = caller_index - 1;
+
+	memmove(frames, frames + removed, (*depth - removed) * sizeof(*frames));
+	*depth -= removed;
+	frames[0].code = 0;
+	frames[0].offset = -1;
+}
+
+enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth)
+{
+	uint32_t edges = *depth - 1 < CALL_SITES_EDGES ? *depth - 1 : CALL_SITES_EDGES;
+
+	/* From the stable end up: the lowest pair that can't be cuts all above it. */
+	for (uint32_t i = edges; i-- > 0;) {
+		struct raw_frame *caller = &frames[i + 1], *callee = &frames[i];
+		uint32_t total = edge_count(sites, caller->code, caller->offset, 0);
+
+		if (pair_known(sites, caller, callee->code, total))
+			continue;
+		tear_above(frames, depth, i + 1);
+		return CALL_TORN;
+	}
+	return CALL_KNOWN;
+}
+
+/* Are the heads of the top frames and the way to them as they were? */
+static bool unchanged(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth)
+{
+	const struct layout_offsets *at = &sites->layout->at;
+	uint32_t count = depth < CALL_SITES_EDGES + 1 ? depth : CALL_SITES_EDGES + 1;
+	struct remote_range ranges[2 * (CALL_SITES_EDGES + 1)];
+	uint64_t code[CALL_SITES_EDGES + 1], position[CALL_SITES_EDGES + 1] = {0};
+	uint32_t wide = sites->layout->frame_position == POSITION_LASTI_BYTES ||
+			sites->layout->frame_position == POSITION_LASTI_UNITS ? 4 : 8;
+	ssize_t wanted = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		ranges[2 * i] = (struct remote_range){
+			{frames[i].address + (uint64_t)at->frame_position}, &position[i], wide};
+		ranges[2 * i + 1] = (struct remote_range){
+			{frames[i].address + (uint64_t)at->frame_code}, &code[i], 8};
+		wanted += wide + 8;
+	}
+	if (remote_read_ranges(sites->memory, ranges, 2 * count) != wanted)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t now = sites->layout->executable_tagged ? code[i] & ~3ull : code[i];
+		int64_t offset;
+
+		if (now != frames[i].code)
+			return false;
+		if (i == 0)
+			continue; /* the leaf moves on by itself */
+		if (wide == 4)
+			offset = (int64_t)(int32_t)position[i] *
+				 (sites->layout->frame_position == POSITION_LASTI_UNITS ? 2 : 1);
+		else
+			offset = (int64_t)(position[i] - (now + (uint64_t)at->code_code));
+		if (offset != frames[i].offset)
+			return false;
+	}
+	return true;
+}
+
+static bool all_known(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth)
+{
+	for (uint32_t i = 0; i < CALL_SITES_EDGES && i + 1 < depth; i++)
+		if (!pair_known(sites, &frames[i + 1], frames[i].code,
+				edge_count(sites, frames[i + 1].code, frames[i + 1].offset, 0)))
+			return false;
+	return true;
+}
+
+static bool sites_are_young(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth)
+{
+	for (uint32_t i = 0; i < CALL_SITES_EDGES && i + 1 < depth; i++) {
+		uint32_t total = edge_count(sites, frames[i + 1].code, frames[i + 1].offset, 0);
+
+		if (total >= YOUNG_MAX && !pair_known(sites, &frames[i + 1], frames[i].code, total))
+			return false;
+	}
+	return true;
+}
+
+enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth)
+{
+	bool known;
+
+	if (*depth == 0)
+		return CALL_KNOWN;
+	/* Code and position of one frame must belong together. */
+	for (uint32_t i = 0; i < *depth && i <= CALL_SITES_EDGES; i++) {
+		uint64_t size = code_bytes(sites, frames[i].code);
+
+		if (size && frames[i].offset >= 0 && (uint64_t)frames[i].offset >= size) {
+			if (i + 1 >= *depth)
+				return CALL_TORN;
+			tear_above(frames, depth, i + 1);
+			return CALL_TORN;
+		}
+	}
+	known = all_known(sites, frames, *depth);
+	if (known && sites->turn++ % CONFIRM_EVERY)
+		return CALL_KNOWN;
+	if (unchanged(sites, frames, *depth)) {
+		call_sites_learn(sites, frames, *depth);
+		/* Twice the same: taken as it is, unless its site is known to call others. */
+		if (known || sites_are_young(sites, frames, *depth))
+			return CALL_KNOWN;
+	}
+	return known ? CALL_KNOWN : call_sites_judge(sites, frames, depth);
+}

@@ -1,0 +1,54 @@
+/* Which callee belongs to which call site: makes stacks that were read while the
+ * target ran (another core) say only what is known.
+ *
+ * Each pair (caller's code and offset → callee's code) near the leaf comes from
+ * words that were read nanoseconds to half a microsecond apart, so a pair may
+ * never have existed. Pairs are learned from samples that were read twice and
+ * had not changed (confirmed); a call site with one known callee tells the
+ * callee truly even where the callee's own head is out of date (it keeps its
+ * last occupant until the next call). Where neither tells, the callee is torn:
+ * the stack keeps its depth and its lower part, the leaf becomes "<torn>".
+ * Dropping such samples instead would bias the shares by up to 15 points.
+ *
+ * Hot path: no allocation after init, except that tables start anew when full.
+ */
+#ifndef SAMPLER_CALL_SITES_H
+#define SAMPLER_CALL_SITES_H
+
+#include "base/hash_map.h"
+#include "cpython/walk/frames.h"
+
+#define CALL_SITES_EDGES 4 /* pairs nearest to the leaf that are checked */
+#define CALL_SITES_SLOTS (1u << 15)
+
+enum call_verdict { CALL_KNOWN, CALL_INFERRED, CALL_TORN };
+
+struct call_edge {
+	uint64_t caller;
+	int32_t offset;
+	uint32_t confirmed;  /* times this pair was read twice without change */
+	uint64_t callee;     /* 0: the totals of the site */
+};
+
+struct call_sites {
+	const struct remote_memory *memory;
+	const struct layout *layout;
+	struct call_edge *edges;
+	uint32_t edge_count;
+	struct u64_map sizes; /* code address → bytes of bytecode */
+	uint32_t turn;
+};
+
+int call_sites_init(struct call_sites *sites, const struct remote_memory *memory,
+		    const struct layout *layout);
+void call_sites_release(struct call_sites *sites);
+
+/* Checks the pairs nearest to the leaf and changes frames where they can't be (a torn frame has
+ * code 0). Now and then reads the heads again, to learn. */
+enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth);
+
+/* Same, with the confirmation given (tests, simulated targets): does not read. */
+enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth);
+void call_sites_learn(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth);
+
+#endif

@@ -1,0 +1,301 @@
+/* See stack_source.h. */
+#include "sampler/stack_source.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/hash_map.h"
+
+#define CODES_FIRST 4096u
+#define STACKS_FIRST 8192u
+#define CHECK_LEAVES 4u   /* leaf-most codes, compared in every stack */
+#define CHECK_IN_TURN 2u  /* of the others */
+#define RESOLVE_AT_ONCE 8u
+
+int stack_source_init(struct stack_source *source, const struct remote_memory *memory,
+		      const struct layout *layout, const struct stack_sink *sink, uint64_t seed)
+{
+	memset(source, 0, sizeof(*source));
+	source->memory = memory;
+	source->layout = layout;
+	source->sink = *sink;
+	source->seed = seed | 1;
+	source->span = code_fingerprint_span(layout);
+	source->code_capacity = CODES_FIRST;
+	source->stack_capacity = STACKS_FIRST;
+	source->next_code_key = source->next_stack_key = 1;
+	source->epoch = 1;
+	source->codes = mem_zalloc(source->code_capacity, sizeof(*source->codes));
+	source->stacks = mem_zalloc(source->stack_capacity, sizeof(*source->stacks));
+	source->keyed = mem_alloc((FRAMES_DEPTH_MAX + 1) * sizeof(*source->keyed));
+	source->span_bytes = mem_alloc((size_t)source->span.size * REMOTE_RANGES_MAX);
+	if (source->codes && source->stacks && source->keyed && source->span_bytes)
+		return 0;
+	stack_source_release(source);
+	return -ERR_MEMORY;
+}
+
+void stack_source_release(struct stack_source *source)
+{
+	mem_free(source->codes);
+	mem_free(source->stacks);
+	mem_free(source->keyed);
+	mem_free(source->span_bytes);
+	memset(source, 0, sizeof(*source));
+}
+
+static struct code_slot *code_slot(struct code_slot *slots, uint32_t capacity, uint64_t address)
+{
+	uint32_t at = (uint32_t)(hash_u64(address) >> 32) & (capacity - 1);
+
+	while (slots[at].address && slots[at].address != address)
+		at = (at + 1) & (capacity - 1);
+	return &slots[at];
+}
+
+static int codes_grow(struct stack_source *source)
+{
+	uint32_t capacity = source->code_capacity * 2;
+	struct code_slot *slots;
+
+	if (capacity > STACK_SOURCE_CODES_MAX * 2)
+		return -ERR_LIMIT;
+	slots = mem_zalloc(capacity, sizeof(*slots));
+	if (!slots)
+		return -ERR_MEMORY;
+	for (uint32_t i = 0; i < source->code_capacity; i++)
+		if (source->codes[i].address)
+			*code_slot(slots, capacity, source->codes[i].address) = source->codes[i];
+	mem_free(source->codes);
+	source->codes = slots;
+	source->code_capacity = capacity;
+	return 0;
+}
+
+/* A code object that is new at this address: gives it a key and tells the sink. */
+static int code_learn(struct stack_source *source, struct code_slot *slot, uint64_t address,
+		      const struct code_fingerprint *fingerprint, bool resolve)
+{
+	struct code_announcement announcement = {.code_key = source->next_code_key,
+						 .address = address, .fingerprint = *fingerprint};
+
+	if (resolve) {
+		if (code_info_read(source->memory, source->layout, (struct raddr){address},
+				   &announcement.info, NULL) < 0)
+			announcement.info = NULL;
+		else if (memcmp(&announcement.info->fingerprint, fingerprint, sizeof(*fingerprint)) != 0) {
+			code_info_free(announcement.info);
+			announcement.info = NULL;
+		}
+	}
+	if (!source->sink.code(source->sink.context, &announcement)) {
+		code_info_free(announcement.info);
+		return -ERR_LIMIT;
+	}
+	if (slot->address)
+		source->reused++;
+	else
+		source->code_count++;
+	slot->address = address;
+	slot->code_key = source->next_code_key++;
+	slot->fingerprint = *fingerprint;
+	slot->generation = source->epoch;
+	return 0;
+}
+
+struct check_list {
+	struct remote_range ranges[REMOTE_RANGES_MAX];
+	uint64_t address[REMOTE_RANGES_MAX];
+	uint32_t count, resolved;
+};
+
+/* Read the fingerprints that were asked for and compare or learn them. */
+static int check_flush(struct stack_source *source, struct check_list *list)
+{
+	uint32_t count = list->count;
+	ssize_t got;
+
+	if (!count)
+		return 0;
+	list->count = 0;
+	got = remote_read_ranges(source->memory, list->ranges, count);
+	if (got < (ssize_t)(count * source->span.size))
+		return -ERR_TORN;
+	for (uint32_t i = 0; i < count; i++) {
+		struct code_slot *slot = code_slot(source->codes, source->code_capacity, list->address[i]);
+		struct code_fingerprint now;
+		int result;
+
+		code_fingerprint_from_span(source->layout, list->ranges[i].to, &now);
+		if (slot->address && memcmp(&slot->fingerprint, &now, sizeof(now)) == 0) {
+			slot->generation = source->epoch;
+			continue;
+		}
+		result = code_learn(source, slot, list->address[i], &now,
+				    source->resolve_now && list->resolved++ < RESOLVE_AT_ONCE);
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+static int check_add(struct stack_source *source, struct check_list *list, uint64_t address)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		if (list->address[i] == address)
+			return 0;
+	if (list->count == REMOTE_RANGES_MAX) {
+		int result = check_flush(source, list);
+		if (result < 0)
+			return result;
+	}
+	list->address[list->count] = address;
+	list->ranges[list->count] = (struct remote_range){
+		{address + (uint64_t)source->span.offset},
+		source->span_bytes + (size_t)list->count * source->span.size, source->span.size};
+	list->count++;
+	return 0;
+}
+
+/* Which codes of the stack must be compared now; new ones always. */
+static int check_codes(struct stack_source *source, const struct raw_frame *frames, uint32_t depth)
+{
+	struct check_list list = {.count = 0};
+	uint32_t turn_from = depth > CHECK_LEAVES ? source->turn++ % (depth - CHECK_LEAVES) : 0;
+	uint64_t last = 0;
+
+	if ((source->code_count + depth) * 2 > source->code_capacity && depth < source->code_capacity) {
+		while ((source->code_count + depth) * 2 > source->code_capacity) {
+			int result = codes_grow(source);
+			if (result < 0)
+				return result;
+		}
+	}
+	for (uint32_t i = 0; i < depth; i++) {
+		const struct code_slot *slot;
+		uint64_t address = frames[i].code;
+		bool compare;
+		int result;
+
+		if (!address || address == last)
+			continue;
+		last = address;
+		slot = code_slot(source->codes, source->code_capacity, address);
+		compare = !slot->address;
+		if (source->have_generation)
+			compare = compare || slot->generation != source->epoch;
+		else
+			compare = compare || i < CHECK_LEAVES ||
+				  (i - CHECK_LEAVES - turn_from) < CHECK_IN_TURN;
+		if (!compare)
+			continue;
+		result = check_add(source, &list, address);
+		if (result < 0)
+			return result;
+	}
+	return check_flush(source, &list);
+}
+
+static struct stack_slot *stack_slot(struct stack_slot *slots, uint32_t capacity, const uint64_t hash[2])
+{
+	uint32_t at = (uint32_t)hash[0] & (capacity - 1);
+
+	while (slots[at].stack_key && (slots[at].hash[0] != hash[0] || slots[at].hash[1] != hash[1]))
+		at = (at + 1) & (capacity - 1);
+	return &slots[at];
+}
+
+static int stacks_grow(struct stack_source *source)
+{
+	uint32_t capacity = source->stack_capacity * 2;
+	struct stack_slot *slots;
+
+	if (source->stack_count >= STACK_SOURCE_STACKS_MAX) {
+		memset(source->stacks, 0, source->stack_capacity * sizeof(*source->stacks));
+		source->stack_count = 0;
+		return 0;
+	}
+	slots = mem_zalloc(capacity, sizeof(*slots));
+	if (!slots)
+		return -ERR_MEMORY;
+	for (uint32_t i = 0; i < source->stack_capacity; i++)
+		if (source->stacks[i].stack_key)
+			*stack_slot(slots, capacity, source->stacks[i].hash) = source->stacks[i];
+	mem_free(source->stacks);
+	source->stacks = slots;
+	source->stack_capacity = capacity;
+	return 0;
+}
+
+static inline uint64_t fold_multiply(uint64_t a, uint64_t b)
+{
+	__uint128_t product = (__uint128_t)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Keys of the frames, and the hash of all of them. */
+static void key_frames(struct stack_source *source, const struct raw_frame *frames, uint32_t depth,
+		       uint32_t flags, uint64_t ret_hash[2])
+{
+	uint64_t first = source->seed ^ flags, second = source->seed * 0x9e3779b97f4a7c15ull ^ depth;
+	uint64_t last = 0;
+	uint32_t last_key = 0;
+
+	for (uint32_t i = 0; i < depth; i++) {
+		uint64_t word;
+
+		if (!frames[i].code) {
+			source->keyed[i] = (struct keyed_frame){0, -1};
+		} else {
+			if (frames[i].code != last) {
+				last = frames[i].code;
+				last_key = code_slot(source->codes, source->code_capacity, last)->code_key;
+			}
+			source->keyed[i] = (struct keyed_frame){last_key, frames[i].offset};
+		}
+		memcpy(&word, &source->keyed[i], sizeof(word));
+		first = fold_multiply(first ^ word, 0xa0761d6478bd642full);
+		second = fold_multiply(second + word, 0xe7037ed1a0b428dbull) + first;
+	}
+	ret_hash[0] = first;
+	ret_hash[1] = second | 1;
+}
+
+int stack_source_intern(struct stack_source *source, const struct raw_frame *frames, uint32_t depth,
+			uint32_t flags, uint64_t generation, uint32_t *ret_stack_key)
+{
+	struct stack_slot *slot;
+	uint64_t hash[2];
+	int result;
+
+	source->have_generation = generation != UINT64_MAX;
+	if (source->have_generation && generation != source->last_generation) {
+		source->last_generation = generation;
+		source->epoch++;
+	}
+	result = check_codes(source, frames, depth);
+	if (result < 0)
+		return result;
+	key_frames(source, frames, depth, flags, hash);
+	slot = stack_slot(source->stacks, source->stack_capacity, hash);
+	if (slot->stack_key) {
+		*ret_stack_key = slot->stack_key;
+		return 0;
+	}
+	if (!source->sink.stack(source->sink.context, source->next_stack_key, source->keyed, depth, flags))
+		return -ERR_LIMIT;
+	if ((source->stack_count + 1) * 2 > source->stack_capacity) {
+		result = stacks_grow(source);
+		if (result < 0)
+			return result;
+		slot = stack_slot(source->stacks, source->stack_capacity, hash);
+	}
+	slot->hash[0] = hash[0];
+	slot->hash[1] = hash[1];
+	slot->stack_key = source->next_stack_key++;
+	source->stack_count++;
+	*ret_stack_key = slot->stack_key;
+	return 0;
+}

@@ -1,0 +1,89 @@
+/* See thread_table.h. */
+#include "sampler/thread_table.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+/* What one of our wake-ups delays the target beyond the time we measure in it: two context switches. */
+#define SWITCH_NS 20000u
+
+void thread_table_init(struct thread_table *table)
+{
+	memset(table, 0, sizeof(*table));
+}
+
+void thread_table_end(struct known_thread *thread)
+{
+	if (thread->times_open)
+		thread_times_release(&thread->times);
+	mem_free(thread->prediction);
+	thread->prediction = NULL;
+	thread->times_open = thread->alive = false;
+}
+
+void thread_table_release(struct thread_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		thread_table_end(&table->threads[i]);
+	mem_free(table->threads);
+	thread_table_init(table);
+}
+
+struct known_thread *thread_table_find(struct thread_table *table, pid_t tid)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->threads[i].tid == tid && table->threads[i].alive)
+			return &table->threads[i];
+	return NULL;
+}
+
+/* A slot of a thread that ended is used again: only the living count against the bound. */
+static struct known_thread *free_slot(struct thread_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (!table->threads[i].alive)
+			return &table->threads[i];
+	if (grow_array((void **)&table->threads, &table->capacity, table->count + 1,
+		       sizeof(*table->threads), THREAD_TABLE_MAX) < 0)
+		return NULL;
+	return &table->threads[table->count++];
+}
+
+struct known_thread *thread_table_add(struct thread_table *table, pid_t pid, pid_t tid)
+{
+	struct known_thread *thread = free_slot(table);
+
+	if (!thread)
+		return NULL;
+	memset(thread, 0, sizeof(*thread));
+	thread->tid = tid;
+	thread->is_main = tid == pid;
+	thread->prediction = mem_zalloc(1, sizeof(*thread->prediction));
+	if (!thread->prediction)
+		return NULL;
+	thread->alive = true;
+	thread->times_open = thread_times_open(&thread->times, pid, tid, NULL) == 0;
+	if (thread->times_open)
+		thread_times_schedstat(&thread->times, &thread->first);
+	thread->last = thread->first;
+	return thread;
+}
+
+uint8_t known_thread_runnable_state(struct known_thread *thread, const struct thread_schedstat *now,
+				    uint64_t weight_ns, uint64_t own_hold_ns)
+{
+	uint64_t waited = now->runqueue_ns > thread->first.runqueue_ns
+				  ? now->runqueue_ns - thread->first.runqueue_ns
+				  : 0;
+
+	if (own_hold_ns)
+		thread->own_delay_ns += own_hold_ns + own_hold_ns / 2 + SWITCH_NS;
+	if (waited > thread->own_delay_ns &&
+	    waited - thread->own_delay_ns >= thread->assigned_runqueue_ns + weight_ns) {
+		thread->assigned_runqueue_ns += weight_ns;
+		return STATE_RUNQUEUE;
+	}
+	return STATE_ON_CPU;
+}

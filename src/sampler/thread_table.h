@@ -1,0 +1,44 @@
+/* The threads of one target as the collector knows them: which row each has in
+ * the profile, the scheduler's exact times, and what it was doing when it was
+ * last looked at (a thread that has not run since is still doing it). */
+#ifndef SAMPLER_THREAD_TABLE_H
+#define SAMPLER_THREAD_TABLE_H
+
+#include "cpython/walk/frames.h"
+#include "profile/builder.h"
+#include "system/thread_times.h"
+
+#define THREAD_TABLE_MAX 4096
+
+struct known_thread {
+	uint64_t tstate, ident;
+	pid_t tid;
+	struct thread_id id;          /* in the profile */
+	struct thread_times times;
+	bool times_open, alive, named, looked, is_main;
+	struct thread_schedstat first, last; /* since we know it; at the last look */
+	struct stack_id stack;        /* at the last look */
+	uint8_t state, flags;
+	uint64_t assigned_runqueue_ns, own_delay_ns;
+	struct stack_prediction *prediction;
+};
+
+struct thread_table {
+	struct known_thread *threads;
+	size_t count, capacity;
+};
+
+void thread_table_init(struct thread_table *table);
+void thread_table_release(struct thread_table *table);
+/* By kernel thread id; NULL when there is none alive. */
+struct known_thread *thread_table_find(struct thread_table *table, pid_t tid);
+/* Adds one, opens its times. NULL: no memory or the bound is reached. */
+struct known_thread *thread_table_add(struct thread_table *table, pid_t pid, pid_t tid);
+void thread_table_end(struct known_thread *thread);
+
+/* Which of on-CPU and run queue a runnable thread's sample is: so that the sums of weights follow
+ * the scheduler's exact run-queue time, less the delay that we caused ourselves. */
+uint8_t known_thread_runnable_state(struct known_thread *thread, const struct thread_schedstat *now,
+				    uint64_t weight_ns, uint64_t own_hold_ns);
+
+#endif
