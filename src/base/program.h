@@ -20,6 +20,10 @@ struct program {
  * stderr. argv must end with NULL; its cells are moved. */
 int program_main(const struct program *, int argc, char **argv);
 
+/* The command that the one operand names. -ERR_USAGE with "did you mean". */
+int program_find_command(const struct program *, int operand_count, char **operands,
+			 const struct command **ret_command, struct err *);
+
 /* Three lines: what; why; what next. Where the error leaves one open, its code has a sentence. */
 void program_print_error(const struct program *, const struct command *, const struct err *,
 			 FILE *);
