@@ -49,14 +49,17 @@ uint64_t hash_bytes(const void *bytes, size_t size, uint64_t seed)
 
 	if (size > 16) {
 		size_t left = size;
-		uint64_t other = state;
-		while (left > 32) { /* two chains, so that the products overlap */
-			state = fold(load_u64(at) ^ SECRET_B, load_u64(at + 8) ^ state);
-			other = fold(load_u64(at + 16) ^ SECRET_C, load_u64(at + 24) ^ other);
-			at += 32;
-			left -= 32;
+		if (left > 32) { /* two chains, so that the products overlap */
+			uint64_t other = state;
+			do {
+				state = fold(load_u64(at) ^ SECRET_B, load_u64(at + 8) ^ state);
+				other =
+				    fold(load_u64(at + 16) ^ SECRET_C, load_u64(at + 24) ^ other);
+				at += 32;
+				left -= 32;
+			} while (left > 32);
+			state ^= other;
 		}
-		state ^= other;
 		if (left > 16) {
 			state = fold(load_u64(at) ^ SECRET_B, load_u64(at + 8) ^ state);
 			at += 16;

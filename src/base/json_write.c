@@ -145,7 +145,7 @@ void json_key(struct json_writer *json, const char *key)
 void json_text(struct json_writer *json, const char *text)
 {
 	if (text == NULL) {
-		json_null(json);
+		json_absent(json);
 	} else {
 		json_text_n(json, text, strlen(text));
 	}
@@ -157,7 +157,7 @@ void json_text_n(struct json_writer *json, const char *text, size_t size)
 	write_string(json->stream, size > 0 ? text : "", size);
 }
 
-void json_integer(struct json_writer *json, int64_t value)
+void json_signed(struct json_writer *json, int64_t value)
 {
 	before_value(json);
 	fprintf(json->stream, "%" PRId64, value);
@@ -166,7 +166,7 @@ void json_integer(struct json_writer *json, int64_t value)
 void json_unsigned(struct json_writer *json, uint64_t value)
 {
 	if (value == UINT64_MAX) {
-		json_null(json);
+		json_absent(json);
 		return;
 	}
 	before_value(json);
@@ -176,7 +176,7 @@ void json_unsigned(struct json_writer *json, uint64_t value)
 void json_number(struct json_writer *json, double value)
 {
 	if (!isfinite(value)) {
-		json_null(json);
+		json_absent(json);
 		return;
 	}
 	before_value(json);
@@ -189,7 +189,7 @@ void json_bool(struct json_writer *json, bool value)
 	fputs(value ? "true" : "false", json->stream);
 }
 
-void json_null(struct json_writer *json)
+void json_absent(struct json_writer *json)
 {
 	before_value(json);
 	fputs("null", json->stream);

@@ -89,9 +89,9 @@ static void show_json(struct listing *listing, const struct command *command, co
 	json_text(json, entry != NULL ? listing->config->path : NULL);
 	json_key(json, "line");
 	if (entry != NULL) {
-		json_integer(json, entry->line);
+		json_signed(json, entry->line);
 	} else {
-		json_null(json);
+		json_absent(json);
 	}
 	json_object_end(json);
 }
@@ -156,7 +156,7 @@ static int show(struct listing *listing, struct err *err)
 	json_start(&listing->json, stdout, true);
 	json_object_begin(&listing->json);
 	json_key(&listing->json, "schema_version");
-	json_integer(&listing->json, SCHEMA_VERSION);
+	json_signed(&listing->json, SCHEMA_VERSION);
 	json_key(&listing->json, "file");
 	json_text(&listing->json, listing->config->path);
 	json_key(&listing->json, "options");
