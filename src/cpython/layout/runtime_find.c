@@ -145,14 +145,33 @@ static int not_yet(const struct search *search, const struct module *module, str
 	return code;
 }
 
-/* The version that the target says it has: its own table, then Py_Version, then the text. */
+/* What a module tells of its version: kept from before, Py_Version, or the text. 0: nothing. */
+static uint32_t module_version(const struct search *search, const struct module *module)
+{
+	struct scan_regions regions;
+	uint64_t word;
+
+	if (module->facts.version_hex != 0)
+		return module->facts.version_hex;
+	if (module->facts.version_address != 0 && module->placed) {
+		struct raddr at = {module->facts.version_address + module->bias};
+
+		if (remote_read_u64(search->memory, at, &word) == 0 && word <= UINT32_MAX &&
+		    (word >> 24) == 3)
+			return (uint32_t)word;
+	}
+	scan_regions_of(&search->maps, module->entry, &regions);
+	return scan_version_text(search->memory, &regions);
+}
+
+/* The version that the target says it has: its own table, then the module, then another one: a
+ * program that names _PyRuntime has the library's moved into itself by a copy relocation, while
+ * the rest of the interpreter stays in the library. */
 static int read_version(struct search *search, struct module *module, struct raddr address,
 			uint8_t block[DEBUG_OFFSETS_SIZE_MAX], bool *ret_has_block,
 			uint32_t *ret_version_hex, struct err *err)
 {
-	struct scan_regions regions;
 	bool free_threaded = false;
-	uint64_t word;
 	int code = remote_read(search->memory, address, block, DEBUG_OFFSETS_HEAD_SIZE, err);
 
 	if (code < 0)
@@ -161,21 +180,10 @@ static int read_version(struct search *search, struct module *module, struct rad
 	    debug_offsets_head(block, DEBUG_OFFSETS_HEAD_SIZE, ret_version_hex, &free_threaded);
 	if (*ret_has_block)
 		return 0;
-	if (module->facts.version_hex != 0) {
-		*ret_version_hex = module->facts.version_hex;
-		return 0;
-	}
-	if (module->facts.version_address != 0 && module->placed) {
-		struct raddr at = {module->facts.version_address + module->bias};
-
-		code = remote_read_u64(search->memory, at, &word);
-		if (code == 0 && word <= UINT32_MAX && (word >> 24) == 3) {
-			*ret_version_hex = (uint32_t)word;
-			return 0;
-		}
-	}
-	scan_regions_of(&search->maps, module->entry, &regions);
-	*ret_version_hex = scan_version_text(search->memory, &regions);
+	*ret_version_hex = module_version(search, module);
+	for (size_t i = 0; i < search->module_count && *ret_version_hex == 0; i++)
+		if (&search->modules[i] != module && search->modules[i].facts.runtime.address != 0)
+			*ret_version_hex = module_version(search, &search->modules[i]);
 	return *ret_version_hex != 0 ? 0 : not_yet(search, module, err);
 }
 
@@ -432,6 +440,8 @@ int runtime_find(pid_t pid, const struct remote_memory *memory, struct runtime *
 		goto out;
 	snprintf(search.program, sizeof(search.program), "%s", stat.comm);
 	code = maps_read(&search.maps, pid, err);
+	if (code == -ERR_PERMISSION)
+		(void)process_readable(pid, err); /* says what would help */
 	if (code < 0)
 		goto out;
 	code = list_modules(&search, err);

@@ -203,6 +203,7 @@ struct runtime_search {
 	const struct remote_memory *memory;
 	const struct maps *maps;
 	const struct layout *layout;
+	bool same; /* first pass: only a head that is the main interpreter too */
 	size_t checks;
 	struct raddr found;
 };
@@ -214,7 +215,8 @@ static bool is_data(const struct maps *maps, uint64_t value)
 	return entry != NULL && (entry->permissions & MAP_WRITE) != 0;
 }
 
-/* interpreters.head and .main stand side by side, and are the same but for sub-interpreters. */
+/* interpreters.head and .main stand side by side, and are the same but for sub-interpreters. Two
+ * equal pointers in a row are rare, two pointers are not: static objects are full of them. */
 static bool see_runtime(void *context, uint64_t address, const uint8_t *bytes, size_t size)
 {
 	struct runtime_search *search = context;
@@ -225,8 +227,8 @@ static bool see_runtime(void *context, uint64_t address, const uint8_t *bytes, s
 		struct raddr start = {address + i - (uint64_t)at->runtime_interpreters_head};
 
 		memcpy(pair, bytes + i, sizeof(pair));
-		if (pair[0] == 0 || !is_data(search->maps, pair[0]) ||
-		    !is_data(search->maps, pair[1]))
+		if (pair[0] == 0 || (pair[0] == pair[1]) != search->same ||
+		    !is_data(search->maps, pair[0]) || !is_data(search->maps, pair[1]))
 			continue;
 		if (search->checks++ == CHECKS_MAX)
 			return true;
@@ -241,9 +243,13 @@ static bool see_runtime(void *context, uint64_t address, const uint8_t *bytes, s
 struct raddr scan_runtime(const struct remote_memory *memory, const struct maps *maps,
 			  const struct scan_regions *regions, const struct layout *layout)
 {
-	struct runtime_search search = {memory, maps, layout, 0, {0}};
+	struct runtime_search search = {memory, maps, layout, true, 0, {0}};
 
-	if (layout->at.runtime_interpreters_main == layout->at.runtime_interpreters_head + 8)
+	if (layout->at.runtime_interpreters_main != layout->at.runtime_interpreters_head + 8)
+		return search.found;
+	scan_each(memory, regions, 8, see_runtime, &search);
+	search.same = false;
+	if (search.found.v == 0)
 		scan_each(memory, regions, 8, see_runtime, &search);
 	return search.found;
 }
