@@ -47,7 +47,8 @@ static void child_exec(char *const argv[], int report_fd)
 	_exit(127);
 }
 
-static int exec_failed(const char *program, int errno_value, struct err *err)
+__attribute__((nonnull(1))) static int exec_failed(const char *program, int errno_value,
+						   struct err *err)
 {
 	if (errno_value == ENOENT && !strchr(program, '/')) {
 		err_set(err, ERR_FILE, "There is no program %s", program);
