@@ -76,6 +76,12 @@ typedef _PyRuntimeState T_runtime;
 #define P_runtime_gil_struct ABSENT
 #endif
 
+#if MINOR <= 10
+#define P_runtime_main_interpreter ABSENT
+#else
+#define P_runtime_main_interpreter offsetof(T_runtime, _main_interpreter)
+#endif
+
 /* PyInterpreterState */
 typedef PyInterpreterState T_interp;
 #if MINOR == 8

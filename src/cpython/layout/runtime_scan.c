@@ -203,7 +203,7 @@ struct runtime_search {
 	const struct remote_memory *memory;
 	const struct maps *maps;
 	const struct layout *layout;
-	bool same; /* first pass: only a head that is the main interpreter too */
+	bool same; /* before 3.11, first pass: only a head that is the main interpreter too */
 	size_t checks;
 	struct raddr found;
 };
@@ -216,7 +216,9 @@ static bool is_data(const struct maps *maps, uint64_t value)
 }
 
 /* interpreters.head and .main stand side by side, and are the same but for sub-interpreters. Two
- * equal pointers in a row are rare, two pointers are not: static objects are full of them. */
+ * equal pointers in a row are rare, two pointers are not: static objects are full of them.
+ * From 3.11 on the main interpreter has its place in the runtime, which leaves nothing to chance.
+ */
 static bool see_runtime(void *context, uint64_t address, const uint8_t *bytes, size_t size)
 {
 	struct runtime_search *search = context;
@@ -227,8 +229,13 @@ static bool see_runtime(void *context, uint64_t address, const uint8_t *bytes, s
 		struct raddr start = {address + i - (uint64_t)at->runtime_interpreters_head};
 
 		memcpy(pair, bytes + i, sizeof(pair));
-		if (pair[0] == 0 || (pair[0] == pair[1]) != search->same ||
-		    !is_data(search->maps, pair[0]) || !is_data(search->maps, pair[1]))
+		if (at->runtime_main_interpreter >= 0) {
+			if (pair[1] != start.v + (uint64_t)at->runtime_main_interpreter)
+				continue;
+		} else if ((pair[0] == pair[1]) != search->same) {
+			continue;
+		}
+		if (!is_data(search->maps, pair[0]) || !is_data(search->maps, pair[1]))
 			continue;
 		if (search->checks++ == CHECKS_MAX)
 			return true;
@@ -249,7 +256,7 @@ struct raddr scan_runtime(const struct remote_memory *memory, const struct maps 
 		return search.found;
 	scan_each(memory, regions, 8, see_runtime, &search);
 	search.same = false;
-	if (search.found.v == 0)
+	if (search.found.v == 0 && layout->at.runtime_main_interpreter < 0)
 		scan_each(memory, regions, 8, see_runtime, &search);
 	return search.found;
 }

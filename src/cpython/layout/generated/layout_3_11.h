@@ -8,6 +8,7 @@
 	.runtime_size = 166688, \
 	.runtime_interpreters_head = 40, \
 	.runtime_interpreters_main = 48, \
+	.runtime_main_interpreter = 58936, \
 	.runtime_finalizing = 24, \
 	.runtime_gil_locked = 376, \
 	.runtime_gil_last_holder = 368, \

@@ -8,6 +8,7 @@
 	.runtime_size = 459944, \
 	.runtime_interpreters_head = 40, \
 	.runtime_interpreters_main = 48, \
+	.runtime_main_interpreter = 76392, \
 	.runtime_finalizing = 24, \
 	.runtime_gil_locked = -1, \
 	.runtime_gil_last_holder = -1, \

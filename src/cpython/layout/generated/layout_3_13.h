@@ -8,6 +8,7 @@
 	.runtime_size = 283320, \
 	.runtime_interpreters_head = 632, \
 	.runtime_interpreters_main = 640, \
+	.runtime_main_interpreter = 88352, \
 	.runtime_finalizing = 608, \
 	.runtime_gil_locked = -1, \
 	.runtime_gil_last_holder = -1, \

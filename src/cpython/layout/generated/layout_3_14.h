@@ -8,6 +8,7 @@
 	.runtime_size = 316616, \
 	.runtime_interpreters_head = 808, \
 	.runtime_interpreters_main = 816, \
+	.runtime_main_interpreter = 90752, \
 	.runtime_finalizing = 784, \
 	.runtime_gil_locked = -1, \
 	.runtime_gil_last_holder = -1, \

@@ -8,6 +8,7 @@
 	.runtime_size = 346560, \
 	.runtime_interpreters_head = 936, \
 	.runtime_interpreters_main = 944, \
+	.runtime_main_interpreter = 120328, \
 	.runtime_finalizing = 912, \
 	.runtime_gil_locked = -1, \
 	.runtime_gil_last_holder = -1, \

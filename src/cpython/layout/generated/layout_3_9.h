@@ -8,6 +8,7 @@
 	.runtime_size = 656, \
 	.runtime_interpreters_head = 32, \
 	.runtime_interpreters_main = 40, \
+	.runtime_main_interpreter = -1, \
 	.runtime_finalizing = 16, \
 	.runtime_gil_locked = 368, \
 	.runtime_gil_last_holder = 360, \
