@@ -92,17 +92,25 @@ static void write_next(const struct page *page, const struct answer_options *opt
 
 	if (path == NULL)
 		return;
-	page_command(page, 2, "recording", path);
-	page_command(page, 2, "next      pyrometer report --lines", path);
-	page_command(page, 2, "          pyrometer report --tree", path);
+	page_command(page, 2, "recording ", path);
+	page_command(page, 2, "next       pyrometer report --lines", path);
+	page_command(page, 2, "           pyrometer report --tree", path);
 }
 
-static void write_too_few_advice(const struct page *page, enum verdict_kind kind)
+/* Too few samples: what would give more, as a command where it fits. */
+static void write_too_few_advice(const struct page *page, const struct profile *profile)
 {
-	if (kind == VERDICT_TOO_FEW || kind == VERDICT_NOTHING)
-		page_sentence(page, 2, STYLE_PLAIN,
-			      "For more samples: let it do the work several times over, or record "
-			      "with --rate max.");
+	const char *command = profile->meta.command;
+	char text[512];
+
+	page_sentence(page, 2, STYLE_PLAIN,
+		      "To see more, let the program do its work several times over, or sample it "
+		      "as fast as it goes:");
+	snprintf(text, sizeof(text), "pyrometer run --rate max -- %s",
+		 command != NULL ? command : "PROGRAM");
+	if (text_display_width(text) + 4 > page->columns)
+		snprintf(text, sizeof(text), "pyrometer run --rate max -- ...");
+	page_command(page, 4, text, NULL);
 }
 
 static void write_table_title(const struct selection *selection, enum share_sort sort, char *title,
@@ -127,7 +135,7 @@ static void write_body(const struct page *page, const struct profile *profile,
 	char title[128];
 
 	if (kind == VERDICT_TOO_FEW || kind == VERDICT_NOTHING) {
-		write_too_few_advice(page, kind);
+		write_too_few_advice(page, profile);
 		functions_view_write_counts(page, profile, shares, limit);
 		return;
 	}

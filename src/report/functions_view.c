@@ -7,7 +7,8 @@
 
 #define GAP 2
 #define NAME_MIN 10
-#define HOT_COLUMNS_MIN 72 /* narrower pages have no hottest line */
+#define HOT_COLUMNS_MIN 72   /* narrower pages have no hottest line */
+#define PLACE_COLUMNS_MIN 60 /* and narrower ones no place either */
 
 struct table {
 	const struct page *page;
@@ -48,7 +49,7 @@ static const char *row_hot(const struct table *table, const struct share_row *ro
 	if (row->hottest_line == 0 || row->hottest_line_self <= 0)
 		return "";
 	text_percent(share, sizeof(share), row->hottest_line_self, table->decimals);
-	snprintf(text, size, "line %u: %s", row->hottest_line, share);
+	snprintf(text, size, "%u: %s", row->hottest_line, share);
 	return text;
 }
 
@@ -78,9 +79,18 @@ static void measure(struct table *table, const struct share_row *rows, size_t co
 		widen(&table->total, text);
 		widen(&table->hot, row_hot(table, &rows[i], text, sizeof(text)));
 	}
+	if (table->hot > 0)
+		widen(&table->hot, "hottest line");
 	if (table->page->columns < HOT_COLUMNS_MIN)
 		table->hot = 0;
-	fixed = table->rank + 1 + GAP + GAP + table->self + GAP + table->total;
+	fixed = table->rank + 1 + GAP + table->self + GAP + table->total;
+	if (table->page->columns < PLACE_COLUMNS_MIN) {
+		table->place = 0;
+		if (table->name > table->page->columns - fixed)
+			table->name = table->page->columns - fixed;
+		return;
+	}
+	fixed += GAP;
 	if (table->hot > 0)
 		fixed += GAP + table->hot;
 	room = table->page->columns > fixed + 2 * NAME_MIN ? table->page->columns - fixed
@@ -107,13 +117,16 @@ static void write_gap(const struct table *table)
 static void write_heading(const struct table *table, const char *title)
 {
 	const struct page *page = table->page;
+	size_t interval = table->decimals == 1 ? strlen(" - 1.2") : strlen(" - 12");
+	size_t title_width = table->name + (table->place > 0 ? GAP + table->place : 0);
 
 	fprintf(page->stream, "%*s", (int)table->rank + 1, "");
-	page_cell(page, title, table->name + GAP + table->place, CUT_END, false, STYLE_DIM);
+	page_cell(page, title, title_width, CUT_END, false, STYLE_DIM);
 	write_gap(table);
 	/* Over the share, not over its interval. */
-	page_cell(page, table->decimals == 1 ? "  self" : " self", table->self, CUT_END, false,
-		  STYLE_DIM);
+	page_cell(page, "self", table->self > interval ? table->self - interval : table->self,
+		  CUT_END, true, STYLE_DIM);
+	fprintf(page->stream, "%*s", (int)(table->self > interval ? interval : 0), "");
 	write_gap(table);
 	page_cell(page, "total", table->total, CUT_END, true, STYLE_DIM);
 	if (table->hot > 0) {
@@ -132,9 +145,11 @@ static void write_row(const struct table *table, const struct share_row *row, si
 	fprintf(page->stream, "%*zu ", (int)table->rank, rank);
 	page_cell(page, function_shown(table->profile, row->function), table->name, CUT_MIDDLE,
 		  false, rank == 1 ? STYLE_BOLD : STYLE_PLAIN);
-	write_gap(table);
-	page_cell(page, row_place(table, row, text, sizeof(text)), table->place, CUT_START, false,
-		  STYLE_DIM);
+	if (table->place > 0) {
+		write_gap(table);
+		page_cell(page, row_place(table, row, text, sizeof(text)), table->place, CUT_START,
+			  false, STYLE_DIM);
+	}
 	write_gap(table);
 	page_cell(page, row_self(table, row, text, sizeof(text)), table->self, CUT_END, true,
 		  STYLE_PLAIN);
@@ -154,22 +169,25 @@ void functions_view_write(const struct page *page, const struct profile *profile
 {
 	struct table table = {
 	    .page = page, .profile = profile, .decimals = shares_decimals(shares)};
-	size_t count = shares->function_count < limit ? shares->function_count : limit;
+	size_t rows = shares->function_count, count;
 	double rest = 0;
 
+	/* By self, those that only call others are at the end: they are no answer. */
+	while (rows > 0 && shares->functions[rows - 1].self_count == 0)
+		rows--;
+	count = rows < limit ? rows : limit;
 	if (count == 0)
 		return;
 	measure(&table, shares->functions, count, title);
 	write_heading(&table, title);
 	for (size_t i = 0; i < count; i++)
 		write_row(&table, &shares->functions[i], i + 1);
-	for (size_t i = count; i < shares->function_count; i++)
+	for (size_t i = count; i < rows; i++)
 		rest += shares->functions[i].self;
-	if (count < shares->function_count) {
+	if (count < rows) {
 		char text[128], share[NUMBER_TEXT_MAX];
 
-		snprintf(text, sizeof(text), "and %zu more with %s self together",
-			 shares->function_count - count,
+		snprintf(text, sizeof(text), "and %zu more with %s self together", rows - count,
 			 text_percent(share, sizeof(share), rest, table.decimals));
 		page_sentence(page, table.rank + 1, STYLE_DIM, text);
 	}

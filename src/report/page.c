@@ -77,6 +77,7 @@ void page_sentence(const struct page *page, size_t indent, enum style style, con
 	char word[ITEM_MAX];
 
 	flow_begin(&flow, page, indent, indent, " ");
+	fputs(style_on(page->terminal, style), page->stream);
 	while (*text != '\0') {
 		size_t length = strcspn(text, " ");
 		size_t kept = length < sizeof(word) - 1 ? length : sizeof(word) - 1;
@@ -84,10 +85,12 @@ void page_sentence(const struct page *page, size_t indent, enum style style, con
 		memcpy(word, text, kept);
 		word[kept] = '\0';
 		if (kept > 0)
-			flow_text(&flow, style, word);
+			flow_text(&flow, STYLE_PLAIN, word);
 		text += length;
 		text += strspn(text, " ");
 	}
+	if (style != STYLE_PLAIN)
+		fputs(style_off(page->terminal), page->stream);
 	flow_end(&flow);
 }
 

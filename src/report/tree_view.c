@@ -11,6 +11,7 @@
 /* Deeper rows are not indented further, so that names keep their room. */
 #define INDENT_LEVELS_MAX 24
 #define PLACE_COLUMNS 24
+#define NAME_COLUMNS_MIN 16
 #define NUMBER_COLUMNS 8
 
 struct tree_row {
@@ -80,7 +81,12 @@ static size_t write_guides(const struct tree_state *state, const struct tree_row
 {
 	const struct page *page = state->page;
 	bool utf8 = page->terminal->utf8;
-	uint32_t levels = row->depth < INDENT_LEVELS_MAX ? row->depth : INDENT_LEVELS_MAX;
+	uint32_t most = (uint32_t)(page->columns - 2 * NUMBER_COLUMNS - 2 - NAME_COLUMNS_MIN) / 2;
+	uint32_t levels;
+
+	if (most > INDENT_LEVELS_MAX)
+		most = INDENT_LEVELS_MAX;
+	levels = row->depth < most ? row->depth : most;
 
 	fputs(style_on(page->terminal, STYLE_DIM), page->stream);
 	for (uint32_t i = 1; i < levels; i++)
@@ -111,7 +117,7 @@ static void write_row(struct tree_state *state, const struct tree_row *row)
 	fputs("  ", page->stream);
 	guides = write_guides(state, row);
 	/* On a narrow page the guides take from the place, never from the name's last columns. */
-	width = name_room > guides + 12 ? name_room - guides : 12;
+	width = name_room > guides + NAME_COLUMNS_MIN ? name_room - guides : NAME_COLUMNS_MIN;
 	if (row->repeats > 1)
 		snprintf(repeats, sizeof(repeats), " %s%u", page->terminal->utf8 ? "×" : "x",
 			 row->repeats);

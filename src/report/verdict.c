@@ -109,21 +109,26 @@ static const char *row_file(const struct profile *profile, const struct share_ro
 	return profile_string(profile, profile->functions[row->function.v].file);
 }
 
-/* "orders.py:44 (match)", or only the name where there is no file. */
+/* "orders.py:44 (match)" for a line, "match (orders.py:41)" for a function
+ * (line 0), or only the name where there is no file. */
 static void place_phrase(const struct profile *profile, const struct share_row *row, char *text,
 			 size_t size)
 {
 	char place[PLACE_TEXT_MAX], cut[NAME_TEXT_MAX];
 	const char *name = text_name(cut, sizeof(cut), function_shown(profile, row->function));
-	const char *open = *name == '(' ? "" : "(";
-	const char *close = *name == '(' ? "" : ")";
+	const char *file = row_file(profile, row);
+	bool bare = *name != '('; /* "(module level)" has its brackets already */
 
-	if (*row_file(profile, row) == '\0') {
+	if (*file == '\0') {
 		snprintf(text, size, "%s", name);
-		return;
+	} else if (row->line == 0) {
+		text_place(place, sizeof(place), profile, file,
+			   profile->functions[row->function.v].first_line);
+		snprintf(text, size, "%s (%s)", name, place);
+	} else {
+		text_place(place, sizeof(place), profile, file, row->line);
+		snprintf(text, size, "%s %s%s%s", place, bare ? "(" : "", name, bare ? ")" : "");
 	}
-	text_place(place, sizeof(place), profile, row_file(profile, row), row->line);
-	snprintf(text, size, "%s %s%s%s", place, open, name, close);
 }
 
 /* The frame to blame for a wait: the nearest that is the program's own, as the
@@ -228,7 +233,6 @@ static enum verdict_kind write_place(const struct profile *profile, const struct
 	const struct share_row *function =
 	    first_known(profile, shares->functions, shares->function_count);
 	char share[32], place[PLACE_TEXT_MAX + NAME_TEXT_MAX + 8];
-	struct share_row at;
 	double together = 0;
 
 	if (function == NULL) {
@@ -242,9 +246,7 @@ static enum verdict_kind write_place(const struct profile *profile, const struct
 		snprintf(text, size, "%s of %s goes into %s.", share, scope, place);
 		return VERDICT_LINE;
 	}
-	at = *function;
-	at.line = profile->functions[function->function.v].first_line;
-	place_phrase(profile, &at, place, sizeof(place));
+	place_phrase(profile, function, place, sizeof(place));
 	share_phrase(share, sizeof(share), function->self, shares->effective_n);
 	if (function->self >= PLACE_SHARE_MIN) {
 		snprintf(text, size, "%s of %s goes into %s, spread over its lines.", share, scope,
