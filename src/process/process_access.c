@@ -78,7 +78,8 @@ void access_facts_read(pid_t pid, int errno_value, struct access_facts *ret_fact
 		facts.their_uid = (uint32_t)uids[0];
 		facts.uids_match = uids[0] == facts.our_uid && uids[1] == facts.our_uid &&
 				   uids[2] == facts.our_uid;
-		snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+		/* Of the directory itself the kernel shows the user in any case. */
+		snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 		facts.not_dumpable = stat(path, &st) == 0 && st.st_uid == 0 && uids[1] != 0;
 	}
 	facts.yama_scope = read_yama();

@@ -17,7 +17,7 @@ struct access_facts {
 	bool uids_match;			       /* all of theirs are ours */
 	uint64_t our_capabilities, their_capabilities; /* effective; permitted */
 	int yama_scope;				       /* -1: no Yama */
-	bool not_dumpable; /* /proc/PID belongs to root and the process doesn't */
+	bool not_dumpable; /* the files in /proc/PID belong to root, the process doesn't */
 	bool other_user_namespace;
 	bool we_are_contained; /* we run in a container */
 	bool own_read_refused; /* reading our own memory is refused too: seccomp */

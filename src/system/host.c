@@ -41,7 +41,7 @@ static void read_processor(struct host *host)
 	if (cpuinfo_value(text, size, "model name", &value))
 		snprintf(host->processor, sizeof(host->processor), "%.*s",
 			 (int)(value.end - value.at), value.at);
-	if (cpuinfo_value(text, size, "\nflags", &value))
+	if (cpuinfo_value(text, size, "flags", &value))
 		host->virtual_machine =
 		    memmem(value.at, (size_t)(value.end - value.at), " hypervisor", 11) != NULL;
 }
