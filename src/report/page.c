@@ -183,6 +183,8 @@ char *text_seconds(char *text, size_t size, double seconds)
 {
 	if (!isfinite(seconds))
 		snprintf(text, size, "unknown");
+	else if (seconds <= 0)
+		snprintf(text, size, "0 s");
 	else if (seconds < 0.0095)
 		snprintf(text, size, "%.1f ms", seconds * 1e3);
 	else if (seconds < 0.9995)

@@ -12,6 +12,7 @@
 #define INDENT_LEVELS_MAX 24
 #define PLACE_COLUMNS 24
 #define NAME_COLUMNS_MIN 16
+#define PLACE_COLUMNS_MIN 10 /* less of a place says nothing */
 #define NUMBER_COLUMNS 8
 
 struct tree_row {
@@ -126,7 +127,7 @@ static void write_row(struct tree_state *state, const struct tree_row *row)
 		  false, STYLE_PLAIN);
 	fputs(repeats, page->stream);
 	guides += width + text_display_width(repeats) + 2 * NUMBER_COLUMNS + 4;
-	if (*file != '\0' && page->columns > guides) {
+	if (*file != '\0' && page->columns > guides + PLACE_COLUMNS_MIN) {
 		fputs("  ", page->stream);
 		text_place(text, sizeof(text), state->profile, file, function->first_line);
 		width = text_display_width(text);
@@ -203,15 +204,15 @@ int tree_view_write(const struct page *page, const struct profile *profile,
 	page_cell(page, "total", NUMBER_COLUMNS, CUT_END, true, STYLE_DIM);
 	page_cell(page, "self", NUMBER_COLUMNS, CUT_END, true, STYLE_DIM);
 	fputs("  ", page->stream);
-	page_cell(page, "calls", strlen("calls"), CUT_END, false, STYLE_DIM);
+	page_cell(page, "function", strlen("function"), CUT_END, false, STYLE_DIM);
 	fputc('\n', page->stream);
 	write_rows(&state, pending, children);
 	if (state.least_ns > 0) {
 		char text[128], share[NUMBER_TEXT_MAX];
 
-		snprintf(text, sizeof(text), "calls with under %s are not shown: --limit N",
+		snprintf(text, sizeof(text), "branches under %s are not shown: --limit N",
 			 text_percent(share, sizeof(share), state.least_ns / tree.weight_ns,
-				      state.decimals + 1));
+				      state.least_ns < 0.01 * tree.weight_ns ? 2 : state.decimals));
 		page_sentence(page, 2 * NUMBER_COLUMNS + 2, STYLE_DIM, text);
 	}
 out:
