@@ -101,7 +101,10 @@ const char *options_did_you_mean(const char *typed, const char *const *names)
 		 * it: at least half must agree. */
 		bool is_near = distance <= DISTANCE_MAX && 2 * distance <= longer;
 		bool is_prefix = strncmp(names[i], typed, typed_length) == 0;
-		size_t rank = is_near ? distance : DISTANCE_MAX + 1;
+		/* A beginning of two letters or more tells more than two edits do. */
+		size_t rank = is_prefix && typed_length > 1 && distance > 1 ? 3
+			      : is_near					    ? 2 * distance
+									    : 2 * DISTANCE_MAX + 1;
 		if ((is_near || is_prefix) && rank < least) {
 			nearest = names[i];
 			least = rank;
