@@ -63,7 +63,7 @@ static const char *const own_texts[] = {
     [TEXT_STATE] = "state",
     [TEXT_PID] = "pid",
     [TEXT_NO_STACK] = NO_STACK_NAME,
-    [TEXT_COMMENT] = "written by pyrometer " PYROMETER_VERSION,
+    [TEXT_COMMENT] = ("written by pyrometer " PYROMETER_VERSION),
 };
 
 /* Equal samples, summed. */
