@@ -10,11 +10,13 @@
 #include "report/page.h"
 #include "report/verdict.h"
 
-#define SHARE_COLUMNS 9
-#define CHANGE_COLUMNS 18
+#define SHARE_COLUMNS 10
+#define CHANGE_COLUMNS 15
 #define SECONDS_COLUMNS 21
 #define VERDICT_COLUMNS 7
 #define NAME_COLUMNS_MIN 14
+#define GAP 2
+#define WIDE_COLUMNS 100 /* from here on the seconds have room */
 
 static const struct {
 	const char *word, *key;
@@ -60,8 +62,7 @@ static void write_verdict(const struct diff_view *view, const struct page *page)
 
 	scope_write(view->selection, scope, sizeof(scope));
 	if (row == NULL || !row->significant) {
-		page_sentence(page, 0, STYLE_BOLD,
-			      "No function's share changed by more than chance explains.");
+		page_sentence(page, 0, STYLE_BOLD, "No function's share changed beyond chance.");
 		return;
 	}
 	snprintf(text, sizeof(text), "%s takes %s of %s: %.1f %% before, %.1f %% now (%s points).",
@@ -94,16 +95,18 @@ static void write_side(const struct page *page, const char *side, const char *pa
 }
 
 struct diff_columns {
-	size_t name;
+	size_t name, place; /* place 0 = not shown */
 	bool seconds;
 };
 
 static void write_heading(const struct page *page, const struct diff_columns *columns)
 {
+	size_t names = columns->name + (columns->place > 0 ? GAP + columns->place : 0);
+
 	fputs("  ", page->stream);
-	page_cell(page, "self", columns->name, CUT_END, false, STYLE_DIM);
-	page_cell(page, "A", SHARE_COLUMNS, CUT_END, true, STYLE_DIM);
-	page_cell(page, "B", SHARE_COLUMNS, CUT_END, true, STYLE_DIM);
+	page_cell(page, "function", names, CUT_END, false, STYLE_DIM);
+	page_cell(page, "self in A", SHARE_COLUMNS, CUT_END, true, STYLE_DIM);
+	page_cell(page, "in B", SHARE_COLUMNS, CUT_END, true, STYLE_DIM);
 	page_cell(page, "points", CHANGE_COLUMNS, CUT_END, true, STYLE_DIM);
 	if (columns->seconds)
 		page_cell(page, "time in it", SECONDS_COLUMNS, CUT_END, true, STYLE_DIM);
@@ -118,15 +121,27 @@ static void write_share(const struct page *page, double share)
 	page_cell(page, share > 0 ? text : "none", SHARE_COLUMNS, CUT_END, true, STYLE_PLAIN);
 }
 
-static void write_row(const struct page *page, const struct diff_columns *columns,
-		      const struct diff_row *row)
+static char *row_place(const struct diff_view *view, const struct diff_row *row, char *text,
+		       size_t size)
 {
-	char text[2 * NUMBER_TEXT_MAX + 8], before[NUMBER_TEXT_MAX], now[NUMBER_TEXT_MAX];
+	/* The file as B has it; one that is gone is only in A. */
+	return text_place(text, size, row->share_b > 0 ? view->b : view->a, row->file, 0);
+}
+
+static void write_row(const struct diff_view *view, const struct page *page,
+		      const struct diff_columns *columns, const struct diff_row *row)
+{
+	char text[PLACE_TEXT_MAX], before[NUMBER_TEXT_MAX], now[NUMBER_TEXT_MAX];
 	enum diff_verdict verdict = row->verdict;
 
 	fputs("  ", page->stream);
 	page_cell(page, row_name(row), columns->name, CUT_MIDDLE, false,
 		  row->significant ? STYLE_BOLD : STYLE_PLAIN);
+	if (columns->place > 0) {
+		fprintf(page->stream, "%*s", GAP, "");
+		page_cell(page, row_place(view, row, text, sizeof(text)), columns->place, CUT_START,
+			  false, STYLE_DIM);
+	}
 	write_share(page, row->share_a);
 	write_share(page, row->share_b);
 	page_cell(page, change_text(text, sizeof(text), page, row), CHANGE_COLUMNS, CUT_END, true,
@@ -144,56 +159,98 @@ static void write_row(const struct page *page, const struct diff_columns *column
 	fputc('\n', page->stream);
 }
 
-static void write_table(const struct diff_view *view, const struct page *page, size_t count)
+/* Functions that only call others in both have nothing to compare here. */
+static bool is_shown(const struct diff_row *row)
 {
-	const struct profile_diff *diff = view->diff;
-	struct diff_columns columns = {.name = 0, .seconds = page->columns >= 80};
-	size_t fixed = 2 + 2 * SHARE_COLUMNS + CHANGE_COLUMNS + 2 + VERDICT_COLUMNS +
-		       (columns.seconds ? SECONDS_COLUMNS : 0);
-	size_t room =
-	    page->columns > fixed + NAME_COLUMNS_MIN ? page->columns - fixed : NAME_COLUMNS_MIN;
+	return row->share_a > 0 || row->share_b > 0;
+}
 
-	for (size_t i = 0; i < count; i++) {
-		size_t width = text_display_width(row_name(&diff->rows[i]));
+static void measure(const struct diff_view *view, const struct page *page,
+		    struct diff_columns *columns)
+{
+	size_t fixed = 2 + 2 * SHARE_COLUMNS + CHANGE_COLUMNS + 2 + VERDICT_COLUMNS;
+	size_t room, half;
+	char text[PLACE_TEXT_MAX];
 
-		if (width > columns.name)
-			columns.name = width < room ? width : room;
+	*columns = (struct diff_columns){.name = strlen("function"),
+					 .seconds = page->columns >= WIDE_COLUMNS};
+	if (columns->seconds)
+		fixed += SECONDS_COLUMNS;
+	for (size_t i = 0; i < view->diff->row_count; i++) {
+		const struct diff_row *row = &view->diff->rows[i];
+		size_t name = text_display_width(row_name(row));
+		size_t place = text_display_width(row_place(view, row, text, sizeof(text)));
+
+		if (!is_shown(row))
+			continue;
+		columns->name = name > columns->name ? name : columns->name;
+		columns->place = place > columns->place ? place : columns->place;
 	}
-	if (columns.name < strlen("self"))
-		columns.name = strlen("self");
+	room = page->columns > fixed + NAME_COLUMNS_MIN ? page->columns - fixed : NAME_COLUMNS_MIN;
+	if (room < 2 * NAME_COLUMNS_MIN)
+		columns->place = 0;
+	if (columns->place == 0) {
+		columns->name = columns->name < room ? columns->name : room;
+		return;
+	}
+	room -= GAP;
+	half = room / 2;
+	if (columns->name + columns->place <= room)
+		return;
+	if (columns->place <= half)
+		columns->name = room - columns->place;
+	else if (columns->name > half)
+		columns->name = half;
+	columns->place = room - columns->name;
+}
+
+static void write_table(const struct diff_view *view, const struct page *page)
+{
+	struct diff_columns columns;
+	size_t shown = 0, hidden = 0;
+	char text[64];
+
+	measure(view, page, &columns);
 	write_heading(page, &columns);
-	for (size_t i = 0; i < count; i++)
-		write_row(page, &columns, &diff->rows[i]);
+	for (size_t i = 0; i < view->diff->row_count; i++) {
+		if (!is_shown(&view->diff->rows[i]))
+			continue;
+		if (view->limit > 0 && shown >= view->limit) {
+			hidden++;
+			continue;
+		}
+		write_row(view, page, &columns, &view->diff->rows[i]);
+		shown++;
+	}
+	if (hidden > 0) {
+		snprintf(text, sizeof(text), "and %zu more: --limit N", hidden);
+		page_sentence(page, 2, STYLE_DIM, text);
+	}
 }
 
 int diff_view_write(const struct diff_view *view, FILE *stream, const struct terminal *terminal,
 		    struct err *err)
 {
 	const struct profile_diff *diff = view->diff;
-	size_t significant = count_significant(diff), count = diff->row_count;
+	size_t significant = count_significant(diff);
 	struct page page;
 	char text[256];
 
-	if (view->limit > 0 && count > view->limit)
-		count = view->limit;
 	page_init(&page, stream, terminal);
 	write_verdict(view, &page);
 	write_side(&page, "A", view->path_a, view->a, diff->wall_a_s);
 	write_side(&page, "B", view->path_b, view->b, diff->wall_b_s);
 	page_blank(&page);
-	if (count > 0) {
-		write_table(view, &page, count);
+	if (diff->row_count > 0) {
+		write_table(view, &page);
 		page_blank(&page);
 	}
-	snprintf(
-	    text, sizeof(text),
-	    "%zu of %zu functions changed by more than chance (95 %%, corrected for looking at "
-	    "all of them); %zu shown.",
-	    significant, diff->row_count, count);
+	snprintf(text, sizeof(text),
+		 "%zu of %zu functions changed beyond chance (95 %%, corrected for their number).",
+		 significant, diff->row_count);
 	page_sentence(&page, 2, STYLE_PLAIN, text);
 	page_sentence(&page, 2, STYLE_DIM,
-		      "One run each: how much the whole run varies from run to run is not in "
-		      "these figures.");
+		      "One run each: how runs vary from one to the next is not in these figures.");
 	if (fflush(stream) != 0 || ferror(stream))
 		return err_set(err, ERR_FILE, "the comparison could not be written");
 	return 0;

@@ -56,13 +56,19 @@ int file_lines_collect(const struct shares *shares, const struct profile *profil
 
 		lines[i] = (struct file_line){.file = profile->functions[row->function.v].file,
 					      .line = row->line,
+					      .function = row->function,
 					      .self = row->self,
-					      .total = row->total};
+					      .total = row->total,
+					      .function_self = row->self};
 	}
 	qsort(lines, shares->line_count, sizeof(*lines), by_file_and_line);
 	for (size_t i = 0; i < shares->line_count; i++) {
 		if (count > 0 && by_file_and_line(&lines[count - 1], &lines[i]) == 0) {
 			lines[count - 1].self += lines[i].self;
+			if (lines[i].function_self > lines[count - 1].function_self) {
+				lines[count - 1].function = lines[i].function;
+				lines[count - 1].function_self = lines[i].function_self;
+			}
 			if (lines[i].total > lines[count - 1].total)
 				lines[count - 1].total = lines[i].total;
 		} else {
@@ -153,7 +159,23 @@ static void write_heat(const struct lines_view *view, double self)
 		used++;
 	}
 	fputs(style_off(page->terminal), page->stream);
-	fprintf(page->stream, "%*s", (int)(HEAT_COLUMNS - used), "");
+	if (used < HEAT_COLUMNS)
+		fprintf(page->stream, "%*s", (int)(HEAT_COLUMNS - used), "");
+}
+
+/* What is left of the page right of the numbers. */
+static size_t text_room(const struct lines_view *view)
+{
+	return view->page->columns - LINE_COLUMNS - 2 * NUMBER_COLUMNS - HEAT_COLUMNS - 4;
+}
+
+/* In place of source that cannot be shown. */
+static void write_function(const struct lines_view *view, const struct file_line *row)
+{
+	const char *name = function_shown(view->profile, row->function);
+	size_t width = text_display_width(name), room = text_room(view);
+
+	page_cell(view->page, name, width < room ? width : room, CUT_MIDDLE, false, STYLE_DIM);
 }
 
 static void write_source(const struct lines_view *view, const char *source)
@@ -172,7 +194,7 @@ static void write_source(const struct lines_view *view, const char *source)
 	text[used] = '\0';
 	while (used > 0 && text[used - 1] == ' ')
 		text[--used] = '\0';
-	room = view->page->columns - LINE_COLUMNS - 2 * NUMBER_COLUMNS - HEAT_COLUMNS - 4;
+	room = text_room(view);
 	width = text_display_width(text);
 	page_cell(view->page, text, width < room ? width : room, CUT_END, false, STYLE_PLAIN);
 }
@@ -193,12 +215,15 @@ static void write_line(const struct lines_view *view, uint32_t line, const struc
 		  NUMBER_COLUMNS, CUT_END, true, STYLE_PLAIN);
 	page_cell(page, passed ? text_percent(text, sizeof(text), row->total, view->decimals) : "",
 		  NUMBER_COLUMNS, CUT_END, true, hot ? STYLE_PLAIN : STYLE_DIM);
-	fputs("  ", page->stream);
-	write_heat(view, hot ? row->self : 0);
-	if (source != NULL && *source != '\0') {
+	if (hot || (source != NULL && *source != '\0')) {
 		fputs("  ", page->stream);
-		write_source(view, source);
+		write_heat(view, hot ? row->self : 0);
+		fputs("  ", page->stream);
 	}
+	if (source != NULL)
+		write_source(view, source);
+	else if (row != NULL)
+		write_function(view, row);
 	fputc('\n', page->stream);
 }
 

@@ -17,7 +17,9 @@ int lines_view_write(const struct page *, const struct profile *, const struct s
 struct file_line {
 	struct string_id file;
 	uint32_t line;
+	struct function_id function; /* the one with the most self of them */
 	double self, total;
+	double function_self;
 };
 int file_lines_collect(const struct shares *, const struct profile *, struct file_line **ret_lines,
 		       size_t *ret_count, struct err *); /* by file, then line; mem_free */

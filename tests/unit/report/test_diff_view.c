@@ -65,7 +65,7 @@ static void changes_are_words_and_signs(void **state)
 	assert_contains(text, "  more\n");
 	assert_contains(text, "  less\n");
 	assert_contains(text, "  new\n");
-	assert_contains(text, "3 of 3 functions changed");
+	assert_contains(text, "3 of 3 functions changed beyond chance");
 	assert_page_is_sound(text, 80);
 	free(text);
 	profile_free(a);
@@ -78,9 +78,9 @@ static void chance_is_called_noise(void **state)
 	char *text = compare(a, b, write_text);
 
 	(void)state;
-	assert_memory_equal(text, "No function's share changed by more than chance explains.", 57);
+	assert_memory_equal(text, "No function's share changed beyond chance.", 42);
 	assert_contains(text, "  noise\n");
-	assert_contains(text, "0 of 2 functions changed");
+	assert_contains(text, "0 of 2 functions changed beyond chance");
 	assert_lacks(text, "  more\n");
 	assert_page_is_sound(text, 80);
 	free(text);

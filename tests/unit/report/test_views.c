@@ -170,7 +170,8 @@ static void lines_show_their_source_and_its_heat(void **state)
 	assert_contains(text, "     4  70.0 %  70.0 %  █████      if x ?[31m in seen:  # größer\n");
 	assert_contains(text, "     3                         def f(x):\n");
 	assert_contains(text, "     5          10.0 %");
-	assert_contains(text, "    90  10.0 %  10.0 %"); /* past the end of the file: no text */
+	assert_contains(
+	    text, "    90  10.0 %  10.0 %  ▋      g\n"); /* past the end of the file: no text */
 	assert_contains(text, "it has no source file");
 	free(text);
 	profile_free(profile);
@@ -178,7 +179,7 @@ static void lines_show_their_source_and_its_heat(void **state)
 	/* Changed since: the lines may be others, so their text is not shown. */
 	profile = with_source(directory, ((uint64_t)status.st_mtim.tv_sec - 10) * 1000000000u);
 	text = show(VIEW_LINES, profile, 20);
-	assert_contains(text, "changed after the recording began");
+	assert_contains(text, "has changed since the recording");
 	assert_contains(text, "     4  70.0 %");
 	assert_lacks(text, "in seen");
 	free(text);
