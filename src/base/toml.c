@@ -445,7 +445,7 @@ static int read_array_items(struct reader *reader, struct toml_value *array,
 		skip_space(reader);
 		if (peek(reader) == ',') {
 			reader->at++;
-		} else if (peek(reader) != ']') {
+		} else if (peek(reader) != ']' && peek(reader) >= 0) {
 			return fail(reader, reader->line, "a comma or ] is expected here");
 		}
 	}
@@ -533,7 +533,7 @@ static int read_inline_table(struct reader *reader, const struct key_path *path,
 		skip_space(reader);
 		if (peek(reader) == ',') {
 			reader->at++;
-		} else if (peek(reader) != '}') {
+		} else if (peek(reader) != '}' && peek(reader) >= 0) {
 			return fail(reader, reader->line, "a comma or } is expected here");
 		}
 	}
