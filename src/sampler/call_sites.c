@@ -6,10 +6,10 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-#define CONFIRM_EVERY 8u      /* samples; until a stack's pairs are known, every one */
-#define KNOWN_MIN 2u          /* confirmations before a pair counts as possible */
-#define KNOWN_SHARE 200u      /* and at least 1 / this of the site's confirmations */
-#define YOUNG_MAX 64u          /* confirmations under which a site may still have unseen callees */
+#define CONFIRM_EVERY 8u /* samples; until a stack's pairs are known, every one */
+#define KNOWN_MIN 2u	 /* confirmations before a pair counts as possible */
+#define KNOWN_SHARE 200u /* and at least 1 / this of the site's confirmations */
+#define YOUNG_MAX 64u	 /* confirmations under which a site may still have unseen callees */
 #define SIZES_MAX (1u << 18)
 
 int call_sites_init(struct call_sites *sites, const struct remote_memory *memory,
@@ -33,13 +33,15 @@ void call_sites_release(struct call_sites *sites)
 static struct call_edge *edge_slot(struct call_sites *sites, uint64_t caller, int32_t offset,
 				   uint64_t callee)
 {
-	uint64_t hash = hash_u64(caller * 31 + (uint64_t)(uint32_t)offset + callee * 0x9e3779b97f4a7c15ull);
+	uint64_t hash =
+	    hash_u64(caller * 31 + (uint64_t)(uint32_t)offset + callee * 0x9e3779b97f4a7c15ull);
 	uint32_t at = (uint32_t)hash & (CALL_SITES_SLOTS - 1);
 
 	for (;;) {
 		struct call_edge *edge = &sites->edges[at];
 
-		if (!edge->caller || (edge->caller == caller && edge->offset == offset && edge->callee == callee))
+		if (!edge->caller ||
+		    (edge->caller == caller && edge->offset == offset && edge->callee == callee))
 			return edge;
 		at = (at + 1) & (CALL_SITES_SLOTS - 1);
 	}
@@ -61,7 +63,8 @@ static void edge_add(struct call_sites *sites, uint64_t caller, int32_t offset, 
 	edge->confirmed++;
 }
 
-static uint32_t edge_count(struct call_sites *sites, uint64_t caller, int32_t offset, uint64_t callee)
+static uint32_t edge_count(struct call_sites *sites, uint64_t caller, int32_t offset,
+			   uint64_t callee)
 {
 	return edge_slot(sites, caller, offset, callee)->confirmed;
 }
@@ -94,7 +97,8 @@ static uint64_t code_bytes(struct call_sites *sites, uint64_t code)
 		return 0;
 	if (u64_map_get(&sites->sizes, code, &size))
 		return size;
-	if (remote_read_u64(sites->memory, (struct raddr){code + (uint64_t)at->varobject_size_field}, &size) < 0)
+	if (remote_read_u64(sites->memory,
+			    (struct raddr){code + (uint64_t)at->varobject_size_field}, &size) < 0)
 		return 0;
 	size *= 2;
 	if (sites->sizes.count >= SIZES_MAX / 2)
@@ -113,7 +117,8 @@ static void tear_above(struct raw_frame *frames, uint32_t *depth, uint32_t calle
 	frames[0].offset = -1;
 }
 
-enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth)
+enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames,
+				   uint32_t *depth)
 {
 	uint32_t edges = *depth - 1 < CALL_SITES_EDGES ? *depth - 1 : CALL_SITES_EDGES;
 
@@ -135,17 +140,21 @@ static bool unchanged(struct call_sites *sites, const struct raw_frame *frames, 
 {
 	const struct layout_offsets *at = &sites->layout->at;
 	uint32_t count = depth < CALL_SITES_EDGES + 1 ? depth : CALL_SITES_EDGES + 1;
-	struct remote_range ranges[2 * (CALL_SITES_EDGES + 1)];
+	struct remote_range ranges[2 * (CALL_SITES_EDGES + 1)] = {0};
 	uint64_t code[CALL_SITES_EDGES + 1], position[CALL_SITES_EDGES + 1] = {0};
 	uint32_t wide = sites->layout->frame_position == POSITION_LASTI_BYTES ||
-			sites->layout->frame_position == POSITION_LASTI_UNITS ? 4 : 8;
+				sites->layout->frame_position == POSITION_LASTI_UNITS
+			    ? 4
+			    : 8;
 	ssize_t wanted = 0;
 
+	if (count == 0)
+		return false;
 	for (uint32_t i = 0; i < count; i++) {
 		ranges[2 * i] = (struct remote_range){
-			{frames[i].address + (uint64_t)at->frame_position}, &position[i], wide};
+		    {frames[i].address + (uint64_t)at->frame_position}, &position[i], wide};
 		ranges[2 * i + 1] = (struct remote_range){
-			{frames[i].address + (uint64_t)at->frame_code}, &code[i], 8};
+		    {frames[i].address + (uint64_t)at->frame_code}, &code[i], 8};
 		wanted += wide + 8;
 	}
 	if (remote_read_ranges(sites->memory, ranges, 2 * count) != wanted)
@@ -178,7 +187,8 @@ static bool all_known(struct call_sites *sites, const struct raw_frame *frames, 
 	return true;
 }
 
-static bool sites_are_young(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth)
+static bool sites_are_young(struct call_sites *sites, const struct raw_frame *frames,
+			    uint32_t depth)
 {
 	for (uint32_t i = 0; i < CALL_SITES_EDGES && i + 1 < depth; i++) {
 		uint32_t total = edge_count(sites, frames[i + 1].code, frames[i + 1].offset, 0);
@@ -189,7 +199,8 @@ static bool sites_are_young(struct call_sites *sites, const struct raw_frame *fr
 	return true;
 }
 
-enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth)
+enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames,
+				   uint32_t *depth)
 {
 	bool known;
 

@@ -26,8 +26,8 @@ enum call_verdict { CALL_KNOWN, CALL_INFERRED, CALL_TORN };
 struct call_edge {
 	uint64_t caller;
 	int32_t offset;
-	uint32_t confirmed;  /* times this pair was read twice without change */
-	uint64_t callee;     /* 0: the totals of the site */
+	uint32_t confirmed; /* times this pair was read twice without change */
+	uint64_t callee;    /* 0: the totals of the site */
 };
 
 struct call_sites {
@@ -45,10 +45,12 @@ void call_sites_release(struct call_sites *sites);
 
 /* Checks the pairs nearest to the leaf and changes frames where they can't be (a torn frame has
  * code 0). Now and then reads the heads again, to learn. */
-enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth);
+enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames,
+				   uint32_t *depth);
 
 /* Same, with the confirmation given (tests, simulated targets): does not read. */
-enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth);
+enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames,
+				   uint32_t *depth);
 void call_sites_learn(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth);
 
 #endif

@@ -25,15 +25,15 @@ struct collector {
 	struct collector_sink sink;
 	uint64_t origin_ns;
 
-	struct name_table reader_names;  /* keys of the sampling thread */
-	struct name_table own_names;     /* keys of our own looks at other threads */
+	struct name_table reader_names; /* keys of the sampling thread */
+	struct name_table own_names;	/* keys of our own looks at other threads */
 	struct stack_source own_source;
 	struct stack_reader own_stacks;
 	struct interpreter_words words;
 	struct raw_frame *frames;
 	struct thread_table threads;
 	struct random_state random;
-	uint64_t gil_low, gil_high;      /* where the lock lies: a futex in it is a wait for it */
+	uint64_t gil_low, gil_high; /* where the lock lies: a futex in it is a wait for it */
 	size_t living;
 	bool resolve_asked, refresh_wanted;
 	struct err failure;
@@ -63,9 +63,10 @@ static void find_gil_range(struct collector *collector)
 	if (collector->runtime.layout.gil_in_runtime) {
 		if (at->runtime_gil_struct >= 0)
 			gil = collector->runtime.address.v + (uint64_t)at->runtime_gil_struct;
-	} else if (remote_read_u64(&collector->memory,
-				   (struct raddr){collector->words.interp + (uint64_t)at->interp_gil_ptr},
-				   &gil) < 0) {
+	} else if (remote_read_u64(
+		       &collector->memory,
+		       (struct raddr){collector->words.interp + (uint64_t)at->interp_gil_ptr},
+		       &gil) < 0) {
 		gil = 0;
 	}
 	collector->gil_low = gil;
@@ -74,8 +75,8 @@ static void find_gil_range(struct collector *collector)
 
 int collector_new(struct profile_builder *builder, struct process_id process, pid_t pid,
 		  const struct runtime *runtime, struct sampling_reader *reader,
-		  const struct collector_sink *sink, uint64_t origin_ns, struct collector **ret_collector,
-		  struct err *err)
+		  const struct collector_sink *sink, uint64_t origin_ns,
+		  struct collector **ret_collector, struct err *err)
 {
 	struct collector *collector = mem_zalloc(1, sizeof(*collector));
 	struct stack_sink own = {own_code, own_stack, collector};
@@ -90,15 +91,18 @@ int collector_new(struct profile_builder *builder, struct process_id process, pi
 	collector->sink = *sink;
 	collector->origin_ns = origin_ns;
 	remote_memory_init_live(&collector->memory, pid);
-	name_table_init(&collector->reader_names, builder, &collector->memory, &collector->runtime.layout);
-	name_table_init(&collector->own_names, builder, &collector->memory, &collector->runtime.layout);
+	name_table_init(&collector->reader_names, builder, &collector->memory,
+			&collector->runtime.layout);
+	name_table_init(&collector->own_names, builder, &collector->memory,
+			&collector->runtime.layout);
 	thread_table_init(&collector->threads);
 	random_seed(&collector->random, origin_ns ^ (uint64_t)pid);
 	collector->frames = mem_alloc(FRAMES_DEPTH_MAX * sizeof(*collector->frames));
 	if (!collector->frames ||
-	    stack_reader_init(&collector->own_stacks, &collector->memory, &collector->runtime.layout) < 0 ||
-	    stack_source_init(&collector->own_source, &collector->memory, &collector->runtime.layout, &own,
-			      origin_ns) < 0) {
+	    stack_reader_init(&collector->own_stacks, &collector->memory,
+			      &collector->runtime.layout) < 0 ||
+	    stack_source_init(&collector->own_source, &collector->memory,
+			      &collector->runtime.layout, &own, origin_ns) < 0) {
 		collector_free(collector);
 		return err_set(err, ERR_MEMORY, "no memory for a collector");
 	}
@@ -128,9 +132,12 @@ void collector_free(struct collector *collector)
 static struct known_thread *thread_for(struct collector *collector, pid_t tid, uint64_t time_ns)
 {
 	struct known_thread *thread = thread_table_find(&collector->threads, tid);
-	struct profile_thread row = {.process = collector->process, .tid = (uint64_t)tid,
-				     .is_main = tid == collector->pid, .start_ns = time_ns,
-				     .end_ns = time_ns, .on_cpu_ns = UINT64_MAX,
+	struct profile_thread row = {.process = collector->process,
+				     .tid = (uint64_t)tid,
+				     .is_main = tid == collector->pid,
+				     .start_ns = time_ns,
+				     .end_ns = time_ns,
+				     .on_cpu_ns = UINT64_MAX,
 				     .runqueue_ns = UINT64_MAX};
 
 	if (thread)
@@ -169,9 +176,9 @@ static void name_thread(void *context, uint64_t ident, const char *name)
 
 		if (!thread->alive || thread->ident != ident)
 			continue;
-		if (profile_builder_string(collector->builder, name, strlen(name),
-					   &profile_builder_thread(collector->builder, thread->id)->name,
-					   NULL) == 0)
+		if (profile_builder_string(
+			collector->builder, name, strlen(name),
+			&profile_builder_thread(collector->builder, thread->id)->name, NULL) == 0)
 			thread->named = true;
 	}
 }
@@ -217,9 +224,13 @@ void collector_refresh(struct collector *collector, uint64_t now_ns)
 static void emit(struct collector *collector, const struct known_thread *thread, uint64_t time_ns,
 		 uint64_t weight_ns)
 {
-	struct profile_sample sample = {.time_ns = time_ns, .weight_ns = weight_ns, .count = 1,
-					.thread = thread->id, .stack = thread->stack,
-					.state = thread->state, .flags = thread->flags};
+	struct profile_sample sample = {.time_ns = time_ns,
+					.weight_ns = weight_ns,
+					.count = 1,
+					.thread = thread->id,
+					.stack = thread->stack,
+					.state = thread->state,
+					.flags = thread->flags};
 	int result = collector->sink.sample(collector->sink.context, &sample, &collector->failure);
 
 	if (result < 0)
@@ -248,8 +259,8 @@ static void read_other(struct collector *collector, struct known_thread *thread)
 
 	thread->stack.v = 0;
 	thread->flags = SAMPLE_NO_STACK;
-	if (stack_reader_fetch(&collector->own_stacks, thread->tstate, thread->prediction, ranges, count) <
-	    (int)count)
+	if (stack_reader_fetch(&collector->own_stacks, thread->tstate, thread->prediction, ranges,
+			       count) < (int)count)
 		return;
 	depth = stack_reader_walk(&collector->own_stacks, thread->prediction, collector->frames,
 				  FRAMES_DEPTH_MAX, &flags);
@@ -274,7 +285,8 @@ static void look_at(struct collector *collector, struct known_thread *thread, ui
 		collector->refresh_wanted = true;
 		return;
 	}
-	if (thread->looked && now.slices == thread->last.slices && now.on_cpu_ns == thread->last.on_cpu_ns &&
+	if (thread->looked && now.slices == thread->last.slices &&
+	    now.on_cpu_ns == thread->last.on_cpu_ns &&
 	    (thread->state == STATE_BLOCKED || thread->state == STATE_GIL_WAIT))
 		return;
 	if (thread_times_stat(&thread->times, &stat) < 0)
@@ -347,16 +359,18 @@ static uint8_t subject_state(struct collector *collector, struct known_thread *t
 	switch (record->os_state) {
 	case 'R':
 	case 't': /* stopped by us */
-		state = record->times_known ? known_thread_runnable_state(thread, &record->times,
-									  record->weight_ns, hold_ns)
-					    : STATE_ON_CPU;
+		state = record->times_known
+			    ? known_thread_runnable_state(thread, &record->times, record->weight_ns,
+							  hold_ns)
+			    : STATE_ON_CPU;
 		if (state == STATE_ON_CPU && (record->bits & RECORD_GC))
 			state = STATE_GC;
 		return state;
 	case 0:
 		return STATE_UNKNOWN;
 	default:
-		return record->bits & RECORD_HOLDS_GIL ? STATE_BLOCKED : blocked_state(collector, thread);
+		return record->bits & RECORD_HOLDS_GIL ? STATE_BLOCKED
+						       : blocked_state(collector, thread);
 	}
 }
 
@@ -423,7 +437,8 @@ int collector_drain(struct collector *collector, struct sample_counts *counts, s
 		} else {
 			const struct record_stack *stack = bytes;
 
-			/* Full tables leave the key unknown: its samples have no stack, and are counted. */
+			/* Full tables leave the key unknown: its samples have no stack, and are
+			 * counted. */
 			name_table_stack(&collector->reader_names, stack->stack_key,
 					 (const struct keyed_frame *)(stack + 1), stack->depth,
 					 stack->flags, NULL);
@@ -440,8 +455,8 @@ int collector_drain(struct collector *collector, struct sample_counts *counts, s
 		struct timespec ts;
 
 		clock_gettime(CLOCK_MONOTONIC, &ts);
-		collector_refresh(collector, (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec -
-						     collector->origin_ns);
+		collector_refresh(collector, (uint64_t)ts.tv_sec * 1000000000ull +
+						 (uint64_t)ts.tv_nsec - collector->origin_ns);
 	}
 	return 0;
 }

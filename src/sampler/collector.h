@@ -20,8 +20,8 @@ struct collector_sink {
 /* Takes over nothing; everything outlives the collector. */
 int collector_new(struct profile_builder *builder, struct process_id process, pid_t pid,
 		  const struct runtime *runtime, struct sampling_reader *reader,
-		  const struct collector_sink *sink, uint64_t origin_ns, struct collector **ret_collector,
-		  struct err *err);
+		  const struct collector_sink *sink, uint64_t origin_ns,
+		  struct collector **ret_collector, struct err *err);
 void collector_free(struct collector *collector);
 
 /* Handle everything that is in the ring; add to `counts`. Negative when the sink failed. */

@@ -17,8 +17,10 @@ static int find_gil(struct interpreter_words *words, const struct remote_memory 
 	} else {
 		uint64_t gil;
 
-		if (remote_read_u64(memory, (struct raddr){words->interp + (uint64_t)at->interp_gil_ptr},
-				    &gil) < 0 || !gil)
+		if (remote_read_u64(memory,
+				    (struct raddr){words->interp + (uint64_t)at->interp_gil_ptr},
+				    &gil) < 0 ||
+		    !gil)
 			return -ERR_TOO_LITTLE;
 		locked = gil + (uint64_t)at->gil_locked;
 		holder = gil + (uint64_t)at->gil_last_holder;
@@ -41,9 +43,11 @@ int interpreter_words_find(struct interpreter_words *words, const struct remote_
 
 	memset(words, 0, sizeof(*words));
 	words->layout = &runtime->layout;
-	if (remote_read_u64(memory,
-			    (struct raddr){runtime->address.v + (uint64_t)at->runtime_interpreters_main},
-			    &words->interp) < 0 || !words->interp)
+	if (remote_read_u64(
+		memory,
+		(struct raddr){runtime->address.v + (uint64_t)at->runtime_interpreters_main},
+		&words->interp) < 0 ||
+	    !words->interp)
 		return -ERR_TOO_LITTLE;
 	if (runtime->layout.gc_in_runtime)
 		words->gc_address = runtime->address.v + (uint64_t)at->runtime_gc_collecting;
@@ -59,13 +63,14 @@ size_t interpreter_words_ranges(struct interpreter_words *words,
 {
 	size_t count = 0;
 
-	ranges[count++] = (struct remote_range){{words->gil_address}, words->gil_bytes, words->gil_span};
+	ranges[count++] =
+	    (struct remote_range){{words->gil_address}, words->gil_bytes, words->gil_span};
 	if (words->gc_address)
-		ranges[count++] = (struct remote_range){{words->gc_address}, &words->gc_collecting,
-							sizeof(words->gc_collecting)};
+		ranges[count++] = (struct remote_range){
+		    {words->gc_address}, &words->gc_collecting, sizeof(words->gc_collecting)};
 	if (words->generation_address)
-		ranges[count++] = (struct remote_range){{words->generation_address},
-							&words->generation, sizeof(words->generation)};
+		ranges[count++] = (struct remote_range){
+		    {words->generation_address}, &words->generation, sizeof(words->generation)};
 	return count;
 }
 

@@ -11,8 +11,8 @@
 
 struct interpreter_words {
 	const struct layout *layout;
-	uint64_t interp;              /* main interpreter */
-	uint64_t gil_address;         /* of the span that holds locked and last_holder */
+	uint64_t interp;			 /* main interpreter */
+	uint64_t gil_address;			 /* of the span that holds locked and last_holder */
 	uint64_t gc_address, generation_address; /* 0: this version has none */
 	uint32_t gil_span;
 	int32_t locked_at, holder_at; /* inside the span */

@@ -34,10 +34,12 @@ static int function_of(struct name_table *table, const char *name, const char *f
 		       uint32_t first_line, struct function_id *ret_id, struct err *err)
 {
 	struct profile_function function = {.first_line = first_line};
-	int result = profile_builder_string(table->builder, name, strlen(name), &function.name, err);
+	int result =
+	    profile_builder_string(table->builder, name, strlen(name), &function.name, err);
 
 	if (result == 0 && *file)
-		result = profile_builder_string(table->builder, file, strlen(file), &function.file, err);
+		result =
+		    profile_builder_string(table->builder, file, strlen(file), &function.file, err);
 	if (result == 0)
 		result = profile_builder_function(table->builder, &function, ret_id, err);
 	return result;
@@ -50,10 +52,11 @@ int name_table_code(struct name_table *table, const struct code_announcement *an
 	struct named_code *slot;
 	int result;
 
-	if (!info && code_info_read(table->memory, table->layout, (struct raddr){announcement->address},
-				    &info, NULL) < 0)
+	if (!info && code_info_read(table->memory, table->layout,
+				    (struct raddr){announcement->address}, &info, NULL) < 0)
 		info = NULL;
-	if (info && memcmp(&info->fingerprint, &announcement->fingerprint, sizeof(info->fingerprint)) != 0) {
+	if (info && memcmp(&info->fingerprint, &announcement->fingerprint,
+			   sizeof(info->fingerprint)) != 0) {
 		code_info_free(info); /* another code object lies there now */
 		info = NULL;
 	}
@@ -72,7 +75,8 @@ int name_table_code(struct name_table *table, const struct code_announcement *an
 	slot->info = info;
 	if (!info)
 		return function_of(table, "<unknown>", "", 0, &slot->function, err);
-	return function_of(table, info->name, info->file, (uint32_t)info->first_line, &slot->function, err);
+	return function_of(table, info->name, info->file, (uint32_t)info->first_line,
+			   &slot->function, err);
 }
 
 static uint16_t column_of(int32_t column)
@@ -89,8 +93,8 @@ static int special_frame(struct name_table *table, const char *name, enum frame_
 	return result < 0 ? result : profile_builder_frame(table->builder, &frame, ret_id, err);
 }
 
-static int frame_of(struct name_table *table, const struct keyed_frame *keyed, struct frame_id *ret_id,
-		    struct err *err)
+static int frame_of(struct name_table *table, const struct keyed_frame *keyed,
+		    struct frame_id *ret_id, struct err *err)
 {
 	uint64_t key = (uint64_t)keyed->code_key << 32 | (uint32_t)(keyed->offset + 1), known;
 	struct profile_frame frame = {.kind = FRAME_PYTHON};
@@ -107,7 +111,8 @@ static int frame_of(struct name_table *table, const struct keyed_frame *keyed, s
 	}
 	code = &table->codes[keyed->code_key];
 	frame.function = code->function;
-	if (code->info && code_location_at(code->info, table->layout->line_table, keyed->offset, &location)) {
+	if (code->info &&
+	    code_location_at(code->info, table->layout->line_table, keyed->offset, &location)) {
 		frame.line = location.line > 0 ? (uint32_t)location.line : 0;
 		frame.end_line = location.end_line > 0 ? (uint32_t)location.end_line : 0;
 		frame.column = column_of(location.column);
@@ -141,8 +146,8 @@ int name_table_stack(struct name_table *table, uint32_t stack_key, const struct 
 			result = profile_builder_stack(table->builder, stack, frame, &stack, err);
 	}
 	if (result == 0)
-		result = grow_array((void **)&table->stacks, &table->stack_capacity, (size_t)stack_key + 1,
-				    sizeof(*table->stacks), STACKS_MAX);
+		result = grow_array((void **)&table->stacks, &table->stack_capacity,
+				    (size_t)stack_key + 1, sizeof(*table->stacks), STACKS_MAX);
 	if (result < 0)
 		return result;
 	while (table->stack_count <= stack_key)

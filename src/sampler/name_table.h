@@ -8,7 +8,7 @@
 #include "sampler/stack_source.h"
 
 struct named_code {
-	struct code_info *info;      /* NULL: gone before it could be read */
+	struct code_info *info; /* NULL: gone before it could be read */
 	struct function_id function;
 };
 
@@ -16,12 +16,12 @@ struct name_table {
 	struct profile_builder *builder;
 	const struct remote_memory *memory;
 	const struct layout *layout;
-	struct named_code *codes;    /* by code key */
+	struct named_code *codes; /* by code key */
 	size_t code_count, code_capacity;
-	struct stack_id *stacks;     /* by stack key */
+	struct stack_id *stacks; /* by stack key */
 	size_t stack_count, stack_capacity;
-	struct u64_map frames;       /* code key << 32 | offset + 1 → frame id */
-	uint64_t codes_gone;         /* read too late */
+	struct u64_map frames; /* code key << 32 | offset + 1 → frame id */
+	uint64_t codes_gone;   /* read too late */
 	uint64_t stacks_truncated;
 };
 

@@ -21,7 +21,7 @@
 #define RING_BYTES (8u << 20)
 #define SLEEP_SLICE_NS 50000000ull /* so that stopping is prompt at low rates */
 #define SHORT_SLICE_NS 100000ull
-#define FAST_LOOK_NS 1000000ull    /* fastest mode: the scheduler's view is this old at most */
+#define FAST_LOOK_NS 1000000ull /* fastest mode: the scheduler's view is this old at most */
 
 struct sampling_reader {
 	struct sampling_options options;
@@ -145,8 +145,7 @@ static void look_before(struct sampling_reader *reader, struct tick *tick)
 {
 	if (reader->fastest || !reader->subject || !reader->subject->times_open)
 		return;
-	tick->before_known =
-		thread_times_schedstat(&reader->subject->times, &tick->before) == 0;
+	tick->before_known = thread_times_schedstat(&reader->subject->times, &tick->before) == 0;
 }
 
 /* Fetches the thread to sample: the one that holds the lock, else the last one that did. */
@@ -212,7 +211,8 @@ static bool stood_still(const struct tick *tick)
 {
 	if (!tick->before_known || !tick->after_known || !tick->stat_known)
 		return false;
-	if (tick->before.slices != tick->after.slices || tick->before.on_cpu_ns != tick->after.on_cpu_ns)
+	if (tick->before.slices != tick->after.slices ||
+	    tick->before.on_cpu_ns != tick->after.on_cpu_ns)
 		return false;
 	if (tick->stat.state != 'R')
 		return true;
@@ -239,15 +239,16 @@ static void intern(struct sampling_reader *reader, struct tick *tick)
 	int result;
 
 	if (record->reader == READER_OTHER_CORE) {
-		enum call_verdict verdict = call_sites_check(&reader->sites, reader->frames, &tick->depth);
+		enum call_verdict verdict =
+		    call_sites_check(&reader->sites, reader->frames, &tick->depth);
 
 		if (verdict == CALL_TORN)
 			record->outcome = OUTCOME_TORN;
 		else if (verdict == CALL_INFERRED)
 			record->bits |= RECORD_CALLEE_INFERRED;
 	}
-	result = stack_source_intern(&reader->source, reader->frames, tick->depth, tick->flags, generation,
-				     &record->stack_key);
+	result = stack_source_intern(&reader->source, reader->frames, tick->depth, tick->flags,
+				     generation, &record->stack_key);
 	if (result == -ERR_LIMIT) {
 		reader->dropped++;
 		fail(tick, CAUSE_OTHER);
@@ -281,7 +282,8 @@ static void read_target(struct sampling_reader *reader, struct tick *tick)
 	}
 	depth = stack_reader_walk(&reader->stacks, &subject->prediction, reader->frames,
 				  FRAMES_DEPTH_MAX, &tick->flags);
-	watched_thread_identify(&reader->watched, subject, stack_reader_thread_word(&reader->stacks));
+	watched_thread_identify(&reader->watched, subject,
+				stack_reader_thread_word(&reader->stacks));
 	look_after(reader, tick, record->time_ns);
 	classify(reader, tick);
 	record->tstate = subject->tstate;
@@ -336,7 +338,8 @@ static void sample(struct sampling_reader *reader, uint64_t instant_ns, uint64_t
 	}
 	if (reader->options.reader == READER_STOPPING)
 		stopper_resume(&reader->stopper);
-	reader->failures_in_row = tick.record.outcome == OUTCOME_FAILED ? reader->failures_in_row + 1 : 0;
+	reader->failures_in_row =
+	    tick.record.outcome == OUTCOME_FAILED ? reader->failures_in_row + 1 : 0;
 	if (!reader->fastest) {
 		uint64_t total = cpu_thread_time_ns();
 
@@ -374,7 +377,8 @@ static bool sleep_until(struct sampling_reader *reader, uint64_t instant_ns)
 			return true;
 		if (until - now > SLEEP_SLICE_NS)
 			until = now + SLEEP_SLICE_NS;
-		ts = (struct timespec){(time_t)(until / 1000000000ull), (long)(until % 1000000000ull)};
+		ts = (struct timespec){(time_t)(until / 1000000000ull),
+				       (long)(until % 1000000000ull)};
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 		if (until == instant_ns)
 			return !atomic_load_explicit(&reader->stop, memory_order_relaxed);
@@ -389,7 +393,7 @@ static void run_scheduled(struct sampling_reader *reader)
 		sample(reader, reader->schedule.next_ns, reader->schedule.next_weight_ns);
 		schedule_advance(&reader->schedule);
 		reader->missed +=
-			schedule_skip_missed(&reader->schedule, clock_ns(CLOCK_MONOTONIC));
+		    schedule_skip_missed(&reader->schedule, clock_ns(CLOCK_MONOTONIC));
 		if (atomic_load_explicit(&reader->resolve_now, memory_order_relaxed))
 			reader->source.resolve_now = true;
 	}
@@ -422,7 +426,8 @@ static void run_fastest(struct sampling_reader *reader)
 			reader->fast_period_ns = (double)(now - batch) / taken;
 			batch = now;
 			taken = 0;
-			atomic_store_explicit(&reader->rate_mhz, (uint64_t)(1e12 / reader->fast_period_ns),
+			atomic_store_explicit(&reader->rate_mhz,
+					      (uint64_t)(1e12 / reader->fast_period_ns),
 					      memory_order_relaxed);
 			atomic_store_explicit(&reader->cpu_ns, cpu_thread_time_ns(),
 					      memory_order_relaxed);
@@ -440,7 +445,8 @@ static void *sampling_main(void *argument)
 	cpu_allowed(0, &reader->allowed, NULL);
 	if (reader->options.reader == READER_SAME_CORE)
 		cpu_short_slice(SHORT_SLICE_NS);
-	if (reader->options.reader == READER_STOPPING && stopper_start(&reader->stopper, reader->pid) < 0)
+	if (reader->options.reader == READER_STOPPING &&
+	    stopper_start(&reader->stopper, reader->pid) < 0)
 		atomic_store(&reader->ended, true);
 	if (reader->fastest)
 		run_fastest(reader);
@@ -481,14 +487,15 @@ static int reader_prepare(struct sampling_reader *reader)
 	rate_control_start(&reader->control, reader->options.budget, now);
 	schedule_start(&reader->schedule, rate, now, reader->options.seed ^ 0x5851f42d4c957f2dull);
 	atomic_store(&reader->rate_mhz, (uint64_t)(rate * 1000));
-	/* At full speed the reader has a core of its own: naming codes at once costs the target nothing. */
+	/* At full speed the reader has a core of its own: naming codes at once costs the target
+	 * nothing. */
 	reader->source.resolve_now = reader->fastest;
 	return 0;
 }
 
 int sampling_reader_start(const struct runtime *runtime, pid_t pid,
-			  const struct sampling_options *options, struct sampling_reader **ret_reader,
-			  struct err *err)
+			  const struct sampling_options *options,
+			  struct sampling_reader **ret_reader, struct err *err)
 {
 	struct sampling_reader *reader = mem_zalloc(1, sizeof(*reader));
 	int result;
@@ -506,11 +513,12 @@ int sampling_reader_start(const struct runtime *runtime, pid_t pid,
 		int failed = pthread_create(&reader->thread, NULL, sampling_main, reader);
 
 		if (failed)
-			result = err_set_errno(err, ERR_INTERNAL, failed, "cannot start a sampling thread");
+			result = err_set_errno(err, ERR_INTERNAL, failed,
+					       "cannot start a sampling thread");
 		else
 			reader->thread_started = true;
 	} else {
-		err_set(err, (enum err_code)-result, "cannot sample process %d", (int)pid);
+		err_set(err, (enum err_code) - result, "cannot sample process %d", (int)pid);
 	}
 	if (result < 0) {
 		sampling_reader_free(reader);
@@ -547,7 +555,8 @@ struct ring *sampling_reader_ring(struct sampling_reader *reader)
 	return &reader->ring;
 }
 
-void sampling_reader_status(const struct sampling_reader *reader, struct sampling_reader_status *ret)
+void sampling_reader_status(const struct sampling_reader *reader,
+			    struct sampling_reader_status *ret)
 {
 	ret->cpu_ns = atomic_load(&reader->cpu_ns);
 	ret->stolen_ns = atomic_load(&reader->stolen_ns);

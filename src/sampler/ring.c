@@ -75,7 +75,8 @@ void ring_drop(struct ring *ring)
 	uint64_t size;
 
 	memcpy(&size, ring->bytes + (tail & (ring->size - 1)), 8);
-	atomic_store_explicit(&ring->tail, tail + 8 + ((size + 7) & ~(size_t)7), memory_order_release);
+	atomic_store_explicit(&ring->tail, tail + 8 + ((size + 7) & ~(size_t)7),
+			      memory_order_release);
 }
 
 double ring_fill(const struct ring *ring)

@@ -11,7 +11,7 @@
 
 struct ring {
 	uint8_t *bytes;
-	size_t size;             /* power of two */
+	size_t size;			 /* power of two */
 	_Alignas(64) atomic_size_t head; /* written by the producer */
 	_Alignas(64) atomic_size_t tail; /* written by the consumer */
 };

@@ -69,8 +69,8 @@ uint64_t schedule_skip_missed(struct schedule *schedule, uint64_t now_ns)
 
 void rate_control_start(struct rate_control *control, double budget, uint64_t now_ns)
 {
-	*control = (struct rate_control){.budget = budget, .rate_hz = RATE_FIRST_HZ,
-					 .last_change_ns = now_ns};
+	*control = (struct rate_control){
+	    .budget = budget, .rate_hz = RATE_FIRST_HZ, .last_change_ns = now_ns};
 }
 
 double rate_control_tick(struct rate_control *control, uint64_t cost_ns, uint64_t now_ns)

@@ -8,15 +8,17 @@
 #include <stdint.h>
 
 /* xoshiro256++ (Blackman & Vigna 2018). */
-struct random_state { uint64_t word[4]; };
+struct random_state {
+	uint64_t word[4];
+};
 void random_seed(struct random_state *random, uint64_t seed);
 uint64_t random_next(struct random_state *random);
 double random_unit(struct random_state *random); /* (0, 1] */
 
 struct schedule {
 	struct random_state random;
-	double period_ns;   /* 1 / rate */
-	uint64_t next_ns;   /* the next instant */
+	double period_ns; /* 1 / rate */
+	uint64_t next_ns; /* the next instant */
 	uint64_t next_weight_ns;
 };
 

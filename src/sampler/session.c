@@ -18,7 +18,8 @@
 #define FLUSH_NS 400000000ull
 #define REFRESH_NS 100000000ull
 #define FOLLOW_NS 20000000ull
-#define NOT_PYTHON_YOUNG_NS 3000000000ull /* a young process may still exec or load an interpreter */
+#define NOT_PYTHON_YOUNG_NS                                                                        \
+	3000000000ull /* a young process may still exec or load an interpreter */
 #define POLL_SLOW_NS 20000000ull
 #define POLL_FAST_NS 1000000ull
 #define SAMPLES_HELD_MAX (1u << 20)
@@ -32,7 +33,7 @@ struct target {
 	struct sampling_reader *reader;
 	struct collector *collector;
 	struct runtime runtime;
-	uint64_t device, inode;       /* of the executable */
+	uint64_t device, inode; /* of the executable */
 	uint64_t seen_ns, next_try_ns;
 	uint32_t tries;
 	bool ever_sampled;
@@ -103,7 +104,7 @@ int session_new(const struct session_options *options, const struct session_sink
 	}
 	clock_gettime(CLOCK_REALTIME, &real);
 	profile_builder_meta(session->builder)->started_unix_ns =
-		(uint64_t)real.tv_sec * 1000000000ull + (uint64_t)real.tv_nsec;
+	    (uint64_t)real.tv_sec * 1000000000ull + (uint64_t)real.tv_nsec;
 	*ret_session = session;
 	return 0;
 }
@@ -154,13 +155,14 @@ static int keep_sample(void *context, const struct profile_sample *sample, struc
 	int result;
 
 	if (session->sample_count == SAMPLES_HELD_MAX) {
-		session->held_lost++; /* the sink has failed for long; the aggregates of the writer live on */
+		session->held_lost++; /* the sink has failed for long; the aggregates of the writer
+					 live on */
 		return 0;
 	}
 	result = grow_array((void **)&session->samples, &session->sample_capacity,
 			    session->sample_count + 1, sizeof(*session->samples), SAMPLES_HELD_MAX);
 	if (result < 0)
-		return err_set(err, (enum err_code)-result, "no memory for samples");
+		return err_set(err, (enum err_code) - result, "no memory for samples");
 	session->samples[session->sample_count++] = *sample;
 	return 0;
 }
@@ -248,14 +250,17 @@ static void update_usage(struct session *session, struct target *target)
 
 static struct target *add_target(struct session *session, pid_t pid, struct err *err)
 {
-	struct profile_process row = {.pid = (uint32_t)pid, .start_ns = session_elapsed_ns(session),
-				      .cpu_ns = UINT64_MAX, .peak_rss_bytes = UINT64_MAX};
+	struct profile_process row = {.pid = (uint32_t)pid,
+				      .start_ns = session_elapsed_ns(session),
+				      .cpu_ns = UINT64_MAX,
+				      .peak_rss_bytes = UINT64_MAX};
 	struct target target = {.state = TARGET_SEARCHING, .seen_ns = now_ns()};
 
 	if (process_identity_of(pid, &target.identity, err) < 0)
 		return NULL;
-	if (grow_array((void **)&session->targets, &session->target_capacity, session->target_count + 1,
-		       sizeof(*session->targets), SESSION_PROCESSES_MAX) < 0 ||
+	if (grow_array((void **)&session->targets, &session->target_capacity,
+		       session->target_count + 1, sizeof(*session->targets),
+		       SESSION_PROCESSES_MAX) < 0 ||
 	    profile_builder_add_process(session->builder, &row, &target.id, err) < 0) {
 		err_set(err, ERR_LIMIT, "too many processes to follow (%d)", SESSION_PROCESSES_MAX);
 		return NULL;
@@ -270,13 +275,16 @@ static int start_sampling(struct session *session, struct target *target, struct
 	struct sampling_options options = {.reader = session->options.reader,
 					   .rate_hz = session->options.rate_hz,
 					   .budget = session->options.budget,
-					   .seed = session->options.seed + (uint64_t)target->identity.pid,
-					   .origin_ns = session->origin_ns, .wake_fd = session->wake_fd};
+					   .seed = session->options.seed +
+						   (uint64_t)target->identity.pid,
+					   .origin_ns = session->origin_ns,
+					   .wake_fd = session->wake_fd};
 	struct collector_sink sink = {keep_sample, session};
 	struct profile_process *row;
 	int result;
 
-	result = sampling_reader_start(&target->runtime, target->identity.pid, &options, &target->reader, err);
+	result = sampling_reader_start(&target->runtime, target->identity.pid, &options,
+				       &target->reader, err);
 	if (result < 0)
 		return result;
 	result = collector_new(session->builder, target->id, target->identity.pid, &target->runtime,
@@ -295,7 +303,8 @@ static int start_sampling(struct session *session, struct target *target, struct
 	describe(session, target);
 	if (target == &session->targets[0]) {
 		static const char *const found[] = {"", "section .PyRuntime", "symbol _PyRuntime",
-						    "dynamic symbol _PyRuntime", "scan of the data segments"};
+						    "dynamic symbol _PyRuntime",
+						    "scan of the data segments"};
 		struct profile_meta *meta = profile_builder_meta(session->builder);
 		char build[160];
 
@@ -319,7 +328,8 @@ static void search(struct session *session, struct target *target)
 
 	if (now < target->next_try_ns || session->sampled >= SESSION_SAMPLED_MAX)
 		return;
-	process_executable(target->identity.pid, path, sizeof(path), &target->device, &target->inode, NULL);
+	process_executable(target->identity.pid, path, sizeof(path), &target->device,
+			   &target->inode, NULL);
 	remote_memory_init_live(&memory, target->identity.pid);
 	result = runtime_find(target->identity.pid, &memory, &target->runtime, &err);
 	if (result == 0)
@@ -377,7 +387,8 @@ static bool known_pid(const struct session *session, pid_t pid)
 	struct process_identity identity;
 
 	for (size_t i = 0; i < session->target_count; i++)
-		if (session->targets[i].identity.pid == pid && session->targets[i].state != TARGET_ENDED)
+		if (session->targets[i].identity.pid == pid &&
+		    session->targets[i].state != TARGET_ENDED)
 			return true;
 	/* An ended one may have been replaced by a new process of the same number. */
 	for (size_t i = 0; i < session->target_count; i++)

@@ -8,22 +8,22 @@
 #include "profile/builder.h"
 #include "sampler/reader.h"
 
-#define SESSION_SAMPLED_MAX 64    /* processes with a sampling thread at one time */
+#define SESSION_SAMPLED_MAX 64	    /* processes with a sampling thread at one time */
 #define SESSION_PROCESSES_MAX 16384 /* listed in all */
 
 struct session_options {
 	enum reader_kind reader;
-	double rate_hz;        /* 0 adapts to the budget; INFINITY fastest */
-	double budget;         /* fraction of the target's time; 0.01 */
+	double rate_hz; /* 0 adapts to the budget; INFINITY fastest */
+	double budget;	/* fraction of the target's time; 0.01 */
 	bool follow_children;
-	uint64_t seed;         /* 0: from the clock */
+	uint64_t seed; /* 0: from the clock */
 };
 
 struct session_sink {
 	/* New rows in the view and samples since the last call; about every half second and at the
 	 * end. A failure is kept and returned by session_step once; sampling goes on. */
-	int (*append)(void *context, const struct profile *view, const struct profile_sample *samples,
-		      size_t count, struct err *);
+	int (*append)(void *context, const struct profile *view,
+		      const struct profile_sample *samples, size_t count, struct err *);
 	void *context;
 };
 

@@ -9,8 +9,8 @@
 
 #define CODES_FIRST 4096u
 #define STACKS_FIRST 8192u
-#define CHECK_LEAVES 4u   /* leaf-most codes, compared in every stack */
-#define CHECK_IN_TURN 2u  /* of the others */
+#define CHECK_LEAVES 4u	 /* leaf-most codes, compared in every stack */
+#define CHECK_IN_TURN 2u /* of the others */
 #define RESOLVE_AT_ONCE 8u
 
 int stack_source_init(struct stack_source *source, const struct remote_memory *memory,
@@ -77,14 +77,15 @@ static int codes_grow(struct stack_source *source)
 static int code_learn(struct stack_source *source, struct code_slot *slot, uint64_t address,
 		      const struct code_fingerprint *fingerprint, bool resolve)
 {
-	struct code_announcement announcement = {.code_key = source->next_code_key,
-						 .address = address, .fingerprint = *fingerprint};
+	struct code_announcement announcement = {
+	    .code_key = source->next_code_key, .address = address, .fingerprint = *fingerprint};
 
 	if (resolve) {
 		if (code_info_read(source->memory, source->layout, (struct raddr){address},
 				   &announcement.info, NULL) < 0)
 			announcement.info = NULL;
-		else if (memcmp(&announcement.info->fingerprint, fingerprint, sizeof(*fingerprint)) != 0) {
+		else if (memcmp(&announcement.info->fingerprint, fingerprint,
+				sizeof(*fingerprint)) != 0) {
 			code_info_free(announcement.info);
 			announcement.info = NULL;
 		}
@@ -123,7 +124,8 @@ static int check_flush(struct stack_source *source, struct check_list *list)
 	if (got < (ssize_t)(count * source->span.size))
 		return -ERR_TORN;
 	for (uint32_t i = 0; i < count; i++) {
-		struct code_slot *slot = code_slot(source->codes, source->code_capacity, list->address[i]);
+		struct code_slot *slot =
+		    code_slot(source->codes, source->code_capacity, list->address[i]);
 		struct code_fingerprint now;
 		int result;
 
@@ -151,9 +153,10 @@ static int check_add(struct stack_source *source, struct check_list *list, uint6
 			return result;
 	}
 	list->address[list->count] = address;
-	list->ranges[list->count] = (struct remote_range){
-		{address + (uint64_t)source->span.offset},
-		source->span_bytes + (size_t)list->count * source->span.size, source->span.size};
+	list->ranges[list->count] =
+	    (struct remote_range){{address + (uint64_t)source->span.offset},
+				  source->span_bytes + (size_t)list->count * source->span.size,
+				  source->span.size};
 	list->count++;
 	return 0;
 }
@@ -165,7 +168,8 @@ static int check_codes(struct stack_source *source, const struct raw_frame *fram
 	uint32_t turn_from = depth > CHECK_LEAVES ? source->turn++ % (depth - CHECK_LEAVES) : 0;
 	uint64_t last = 0;
 
-	if ((source->code_count + depth) * 2 > source->code_capacity && depth < source->code_capacity) {
+	if ((source->code_count + depth) * 2 > source->code_capacity &&
+	    depth < source->code_capacity) {
 		while ((source->code_count + depth) * 2 > source->code_capacity) {
 			int result = codes_grow(source);
 			if (result < 0)
@@ -197,11 +201,13 @@ static int check_codes(struct stack_source *source, const struct raw_frame *fram
 	return check_flush(source, &list);
 }
 
-static struct stack_slot *stack_slot(struct stack_slot *slots, uint32_t capacity, const uint64_t hash[2])
+static struct stack_slot *stack_slot(struct stack_slot *slots, uint32_t capacity,
+				     const uint64_t hash[2])
 {
 	uint32_t at = (uint32_t)hash[0] & (capacity - 1);
 
-	while (slots[at].stack_key && (slots[at].hash[0] != hash[0] || slots[at].hash[1] != hash[1]))
+	while (slots[at].stack_key &&
+	       (slots[at].hash[0] != hash[0] || slots[at].hash[1] != hash[1]))
 		at = (at + 1) & (capacity - 1);
 	return &slots[at];
 }
@@ -239,7 +245,8 @@ static inline uint64_t fold_multiply(uint64_t a, uint64_t b)
 static void key_frames(struct stack_source *source, const struct raw_frame *frames, uint32_t depth,
 		       uint32_t flags, uint64_t ret_hash[2])
 {
-	uint64_t first = source->seed ^ flags, second = source->seed * 0x9e3779b97f4a7c15ull ^ depth;
+	uint64_t first = source->seed ^ flags,
+		 second = source->seed * 0x9e3779b97f4a7c15ull ^ depth;
 	uint64_t last = 0;
 	uint32_t last_key = 0;
 
@@ -251,7 +258,8 @@ static void key_frames(struct stack_source *source, const struct raw_frame *fram
 		} else {
 			if (frames[i].code != last) {
 				last = frames[i].code;
-				last_key = code_slot(source->codes, source->code_capacity, last)->code_key;
+				last_key =
+				    code_slot(source->codes, source->code_capacity, last)->code_key;
 			}
 			source->keyed[i] = (struct keyed_frame){last_key, frames[i].offset};
 		}
@@ -284,7 +292,8 @@ int stack_source_intern(struct stack_source *source, const struct raw_frame *fra
 		*ret_stack_key = slot->stack_key;
 		return 0;
 	}
-	if (!source->sink.stack(source->sink.context, source->next_stack_key, source->keyed, depth, flags))
+	if (!source->sink.stack(source->sink.context, source->next_stack_key, source->keyed, depth,
+				flags))
 		return -ERR_LIMIT;
 	if ((source->stack_count + 1) * 2 > source->stack_capacity) {
 		result = stacks_grow(source);

@@ -25,7 +25,8 @@ struct code_announcement {
 	uint32_t code_key;
 	uint64_t address;
 	struct code_fingerprint fingerprint;
-	struct code_info *info; /* read while it was certain; NULL: the receiver reads it. Receiver frees */
+	struct code_info
+	    *info; /* read while it was certain; NULL: the receiver reads it. Receiver frees */
 };
 
 struct stack_sink {
@@ -41,13 +42,13 @@ struct stack_sink {
 #define STACK_SOURCE_STACKS_MAX (1u << 19) /* then the table starts anew: memory stays bounded */
 
 struct code_slot {
-	uint64_t address;      /* 0 free */
+	uint64_t address; /* 0 free */
 	uint32_t code_key;
-	uint32_t generation;   /* of the last check */
+	uint32_t generation; /* of the last check */
 	struct code_fingerprint fingerprint;
 };
 struct stack_slot {
-	uint64_t hash[2];      /* both 0: free */
+	uint64_t hash[2]; /* both 0: free */
 	uint32_t stack_key;
 };
 
@@ -63,11 +64,11 @@ struct stack_source {
 	struct keyed_frame *keyed; /* FRAMES_DEPTH_MAX + 1 */
 	uint8_t *span_bytes;
 	uint64_t seed;
-	uint64_t last_generation;  /* the target's, 3.14+ */
+	uint64_t last_generation; /* the target's, 3.14+ */
 	uint32_t epoch, turn;
 	bool have_generation;
-	bool resolve_now;          /* read new codes while the target stands still */
-	uint64_t reused;           /* addresses seen with another code object */
+	bool resolve_now; /* read new codes while the target stands still */
+	uint64_t reused;  /* addresses seen with another code object */
 };
 
 int stack_source_init(struct stack_source *source, const struct remote_memory *memory,

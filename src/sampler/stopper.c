@@ -90,12 +90,14 @@ static void pass_signals(struct stopper *stopper)
 	for (uint32_t i = 0; i < stopper->count; i++) {
 		int status;
 
-		if (waitpid(stopper->tids[i], &status, __WALL | __WNOTHREAD | WNOHANG) == stopper->tids[i] &&
+		if (waitpid(stopper->tids[i], &status, __WALL | __WNOTHREAD | WNOHANG) ==
+			stopper->tids[i] &&
 		    WIFSTOPPED(status)) {
 			if (status >> 16 == PTRACE_EVENT_STOP)
 				ptrace(PTRACE_LISTEN, stopper->tids[i], 0, 0);
 			else
-				ptrace(PTRACE_CONT, stopper->tids[i], 0, (void *)(long)WSTOPSIG(status));
+				ptrace(PTRACE_CONT, stopper->tids[i], 0,
+				       (void *)(long)WSTOPSIG(status));
 		}
 	}
 }

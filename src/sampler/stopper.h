@@ -21,7 +21,8 @@ struct stopper {
 };
 
 int stopper_start(struct stopper *stopper, pid_t pid);
-/* Stop every thread. Negative: the process is gone or could not be stopped (nothing stays stopped). */
+/* Stop every thread. Negative: the process is gone or could not be stopped (nothing stays stopped).
+ */
 int stopper_stop(struct stopper *stopper);
 void stopper_resume(struct stopper *stopper);
 /* Detach from every thread: the target runs as before. */

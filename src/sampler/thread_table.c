@@ -6,7 +6,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-/* What one of our wake-ups delays the target beyond the time we measure in it: two context switches. */
+/* What one of our wake-ups delays the target beyond the time we measure in it: two context
+ * switches. */
 #define SWITCH_NS 20000u
 
 void thread_table_init(struct thread_table *table)
@@ -75,8 +76,8 @@ uint8_t known_thread_runnable_state(struct known_thread *thread, const struct th
 				    uint64_t weight_ns, uint64_t own_hold_ns)
 {
 	uint64_t waited = now->runqueue_ns > thread->first.runqueue_ns
-				  ? now->runqueue_ns - thread->first.runqueue_ns
-				  : 0;
+			      ? now->runqueue_ns - thread->first.runqueue_ns
+			      : 0;
 
 	if (own_hold_ns)
 		thread->own_delay_ns += own_hold_ns + own_hold_ns / 2 + SWITCH_NS;

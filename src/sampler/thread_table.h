@@ -13,11 +13,11 @@
 struct known_thread {
 	uint64_t tstate, ident;
 	pid_t tid;
-	struct thread_id id;          /* in the profile */
+	struct thread_id id; /* in the profile */
 	struct thread_times times;
 	bool times_open, alive, named, looked, is_main;
 	struct thread_schedstat first, last; /* since we know it; at the last look */
-	struct stack_id stack;        /* at the last look */
+	struct stack_id stack;		     /* at the last look */
 	uint8_t state, flags;
 	uint64_t assigned_runqueue_ns, own_delay_ns;
 	struct stack_prediction *prediction;

@@ -11,8 +11,8 @@
 #define WATCHED_MAX 64
 
 struct watched_thread {
-	uint64_t tstate, word;  /* word: stack_reader_thread_word */
-	pid_t tid;              /* 0 unknown */
+	uint64_t tstate, word; /* word: stack_reader_thread_word */
+	pid_t tid;	       /* 0 unknown */
 	struct thread_times times;
 	bool times_open;
 	uint64_t last_used;

@@ -29,15 +29,15 @@
 
 /* One activation. Leaf first in a stack. */
 struct raw_frame {
-	uint64_t code;    /* address of the code object (tag bits masked) */
+	uint64_t code;	  /* address of the code object (tag bits masked) */
 	uint64_t address; /* of the frame */
-	int32_t offset;   /* of the current instruction, bytes from the first; −1 before the first */
+	int32_t offset; /* of the current instruction, bytes from the first; −1 before the first */
 	uint32_t reserved;
 };
 
 enum stack_flag {
 	STACK_TRUNCATED = 1 << 0, /* deeper than FRAMES_DEPTH_MAX: the root end is missing */
-	STACK_TORN = 1 << 1,      /* the chain broke: frames below the last one are unknown */
+	STACK_TORN = 1 << 1,	  /* the chain broke: frames below the last one are unknown */
 };
 
 /* What the last stack of one thread needed; zero it for a new thread. */
@@ -53,7 +53,7 @@ struct stack_prediction {
 struct stack_window {
 	uint64_t start;
 	uint32_t size;
-	uint32_t used;         /* bytes from start that the walk needed */
+	uint32_t used; /* bytes from start that the walk needed */
 	const uint8_t *bytes;
 };
 
@@ -64,14 +64,14 @@ struct stack_reader {
 	size_t buffer_used;
 	struct stack_window *windows;
 	uint32_t window_count, last_hit;
-	uint32_t *page_slots;  /* page number → window index + 1, for heap frames */
+	uint32_t *page_slots; /* page number → window index + 1, for heap frames */
 	uint32_t page_mask;
 	uint32_t span_start, span_size; /* part of the thread state that is read */
 	uint8_t tstate_span[FRAMES_TSTATE_SPAN_MAX];
 	uint8_t cframe_span[64];
 	uint64_t tstate, cframe;
 	bool have_tstate, have_cframe;
-	uint64_t reads;        /* system calls made, for the statistics */
+	uint64_t reads; /* system calls made, for the statistics */
 };
 
 int stack_reader_init(struct stack_reader *reader, const struct remote_memory *memory,
