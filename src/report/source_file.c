@@ -61,7 +61,7 @@ static int open_source(struct source_file *source, const struct profile *profile
 	    (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec;
 	if (changed_ns > profile->meta.started_unix_ns) {
 		snprintf(source->why_not, sizeof(source->why_not),
-			 "its source has changed since the recording began, so it is not shown"
+			 "its source has changed since the recording began, so it is not shown");
 		goto fail;
 	}
 	*ret_size = (size_t)status.st_size;
