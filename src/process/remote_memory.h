@@ -37,7 +37,7 @@ struct remote_segment { /* of an image; the bytes are the caller's, read only */
 };
 
 struct remote_memory {
-	pid_t pid;                            /* live; 0 for an image */
+	pid_t pid;			       /* live; 0 for an image */
 	const struct remote_segment *segments; /* image, sorted by start, disjoint */
 	size_t segment_count;
 	bool swap_race; /* image, tests only: reserved */
@@ -62,6 +62,7 @@ ssize_t remote_read_ranges(const struct remote_memory *memory, const struct remo
 /* Typed reads; the address must be aligned to the type, else -ERR_TORN. */
 int remote_read_u64(const struct remote_memory *memory, struct raddr from, uint64_t *ret_value);
 int remote_read_u32(const struct remote_memory *memory, struct raddr from, uint32_t *ret_value);
-int remote_read_raddr(const struct remote_memory *memory, struct raddr from, struct raddr *ret_value);
+int remote_read_raddr(const struct remote_memory *memory, struct raddr from,
+		      struct raddr *ret_value);
 
 #endif
