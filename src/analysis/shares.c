@@ -69,10 +69,11 @@ static void fill_row(struct share_row *row, const struct group_sums *sums, doubl
 	    wilson_interval(row->self * effective_n, effective_n, SHARE_CONFIDENCE);
 	struct interval total =
 	    wilson_interval(row->total * effective_n, effective_n, SHARE_CONFIDENCE);
-	row->self_low = self.low;
-	row->self_high = self.high;
-	row->total_low = total.low;
-	row->total_high = total.high;
+	/* share × n / n can be a digit off the share, which must lie inside. */
+	row->self_low = fmin(self.low, row->self);
+	row->self_high = fmax(self.high, row->self);
+	row->total_low = fmin(total.low, row->total);
+	row->total_high = fmax(total.high, row->total);
 }
 
 /* One row for each group that has samples; `identity` fills function and line. */
