@@ -317,6 +317,10 @@ typedef PyCodeObject T_code;
 #endif
 #define P_set_used offsetof(PySetObject, used)
 
+#ifdef VERIFY /* for verify.sh: only the expressions, nothing to compile */
+#define LAYOUT_FIELD(name) VERIFY_FIELD name = P_##name END
+#include "cpython/layout/layout_fields.def"
+#else
 /* The lowest bit that differs between two states of a string: one with a bit field set, one
  * without. */
 static long lowest_bit(const PyASCIIObject *object)
@@ -460,3 +464,4 @@ int main(void)
 	printf("\n#endif\n");
 	return 0;
 }
+#endif
