@@ -7,13 +7,14 @@
  */
 #include "recording/sample_block.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
 
 #include "base/err.h"
 
-#define COMPRESSION_LEVEL 3
+#define SECTIONS_FROM_BYTES 2000
 #define PLANES_MAX 3 /* 65,536 stacks of a block need 2 bytes; the bound is checked */
 
 struct cursor {
@@ -64,6 +65,13 @@ static unsigned plane_count(size_t count)
 	for (size_t largest = count - 1; largest; largest >>= 8)
 		planes++;
 	return planes;
+}
+
+/* What follows is compressed with a Huffman table of its own: columns differ. */
+static void end_section(struct sample_block_codec *codec)
+{
+	assert(codec->section_count < SAMPLE_BLOCK_SECTIONS_MAX);
+	codec->sections[codec->section_count++] = codec->raw.size;
 }
 
 static void encode_times(struct buffer *raw, const struct profile_sample *samples, size_t count)
@@ -137,6 +145,7 @@ static int encode_stacks(struct sample_block_codec *codec, const struct profile_
 			      i ? codec->stacks[i] - codec->stacks[i - 1] - 1 : codec->stacks[0]);
 	planes = plane_count(distinct);
 	for (unsigned plane = 0; plane < planes; plane++) {
+		end_section(codec);
 		for (size_t i = 0; i < count; i++) {
 			const uint32_t *found = bsearch(&samples[i].stack.v, codec->stacks,
 							distinct, sizeof(*found), by_value);
@@ -170,15 +179,31 @@ static void encode_runs(struct buffer *raw, const struct profile_sample *samples
 	}
 }
 
+/* Runs are found, chance repetitions of a few bytes are not: in columns that are
+ * random they cost more than Huffman codes do. */
+static ZSTD_CCtx *new_compressor(void)
+{
+	ZSTD_CCtx *compressor = ZSTD_createCCtx();
+
+	if (compressor) {
+		ZSTD_CCtx_setParameter(compressor, ZSTD_c_compressionLevel, 1);
+		ZSTD_CCtx_setParameter(compressor, ZSTD_c_minMatch, 7);
+	}
+	return compressor;
+}
+
 static int pack(struct sample_block_codec *codec, struct err *err)
 {
 	void *packed = codec->packed;
-	size_t bound = ZSTD_compressBound(codec->raw.size), size;
+	/* A small block is one frame: heads would weigh more than tables save. */
+	size_t sections = codec->raw.size < SECTIONS_FROM_BYTES ? 1 : codec->section_count;
+	size_t bound = ZSTD_compressBound(codec->raw.size) + sections * ZSTD_compressBound(0);
+	size_t from = 0;
 	struct buffer head;
 	int code;
 
 	if (!codec->compressor)
-		codec->compressor = ZSTD_createCCtx();
+		codec->compressor = new_compressor();
 	if (!codec->compressor)
 		return no_memory(err);
 	buffer_init(&head, 16);
@@ -191,11 +216,20 @@ static int pack(struct sample_block_codec *codec, struct err *err)
 		return no_memory(err);
 	}
 	memcpy(codec->packed, head.bytes, head.size);
-	size = ZSTD_compressCCtx(codec->compressor, codec->packed + head.size, bound,
-				 codec->raw.bytes, codec->raw.size, COMPRESSION_LEVEL);
-	codec->packed_size = head.size + size;
+	codec->packed_size = head.size;
 	buffer_release(&head);
-	return ZSTD_isError(size) ? no_memory(err) : 0;
+	for (size_t i = 0; i < sections; i++) {
+		size_t end = i + 1 == sections ? codec->raw.size : codec->sections[i];
+		size_t size = ZSTD_compress2(codec->compressor, codec->packed + codec->packed_size,
+					     codec->packed_capacity - codec->packed_size,
+					     codec->raw.bytes + from, end - from);
+
+		if (ZSTD_isError(size))
+			return no_memory(err);
+		codec->packed_size += size;
+		from = end;
+	}
+	return 0;
 }
 
 int sample_block_encode(struct sample_block_codec *codec, const struct profile_sample *samples,
@@ -207,12 +241,16 @@ int sample_block_encode(struct sample_block_codec *codec, const struct profile_s
 		return err_set(err, ERR_LIMIT, "%zu samples do not make a block", count);
 	raw->size = 0;
 	raw->failed = false;
+	codec->section_count = 0;
 	encode_times(raw, samples, count);
+	end_section(codec);
 	encode_threads(raw, samples, count);
 	if (encode_stacks(codec, samples, count) < 0)
 		return no_memory(err);
+	end_section(codec);
 	for (size_t i = 0; i < count; i++)
 		buffer_append(raw, &samples[i].state, 1);
+	end_section(codec);
 	for (size_t i = 0; i < count; i++)
 		buffer_append(raw, &samples[i].flags, 1);
 	encode_runs(raw, samples, count, RUN_COUNT);

@@ -16,6 +16,7 @@
 /* Decompressed. A sample takes at most 10 (time) + 10 (instant's size) + 10
  * (thread) + 10 + 2 (stack) + 2 (state, flags) + 20 + 20 (runs) bytes. */
 #define SAMPLE_BLOCK_RAW_MAX (8u << 20)
+#define SAMPLE_BLOCK_SECTIONS_MAX 8
 
 struct err;
 
@@ -26,6 +27,8 @@ struct sample_block_codec {
 	uint32_t *stacks; /* scratch: the block's stack ids, ascending */
 	size_t stack_capacity;
 	struct buffer raw;
+	size_t sections[SAMPLE_BLOCK_SECTIONS_MAX]; /* ends in raw: a zstd frame each */
+	size_t section_count;
 	uint8_t *packed; /* the encoded blob */
 	size_t packed_size, packed_capacity;
 	void *compressor, *decompressor; /* zstd contexts */

@@ -20,6 +20,8 @@ size_t sample_sum(struct profile_sample *samples, size_t count)
 {
 	size_t kept = 0;
 
+	if (count == 0)
+		return 0;
 	qsort(samples, count, sizeof(*samples), by_key);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t weight =
