@@ -8,8 +8,10 @@
 
 #define CHUNK_BYTES ((size_t)256 << 10)
 #define PAGE_BYTES 4096
-#define CHECKS_MAX 4096	      /* places looked at closely in one scan */
-#define VERSION_TEXT_MAX 300  /* static char version[300] */
+#define CHECKS_MAX 4096	     /* places looked at closely in one scan */
+#define VERSION_TEXT_MAX 300 /* static char version[300] */
+/* A patch release may put a word before the main interpreter (3.12.1 did): bytes. */
+#define DRIFT_MAX 512
 #define THREADS_CHECKED_MAX 4 /* first links of the list of threads */
 #define USER_ADDRESS_END (UINT64_C(1) << 47)
 
@@ -217,7 +219,7 @@ static bool is_data(const struct maps *maps, uint64_t value)
 
 /* interpreters.head and .main stand side by side, and are the same but for sub-interpreters. Two
  * equal pointers in a row are rare, two pointers are not: static objects are full of them.
- * From 3.11 on the main interpreter has its place in the runtime, which leaves nothing to chance.
+ * From 3.11 on the main interpreter has its place in the runtime, which leaves little to chance.
  */
 static bool see_runtime(void *context, uint64_t address, const uint8_t *bytes, size_t size)
 {
@@ -230,7 +232,9 @@ static bool see_runtime(void *context, uint64_t address, const uint8_t *bytes, s
 
 		memcpy(pair, bytes + i, sizeof(pair));
 		if (at->runtime_main_interpreter >= 0) {
-			if (pair[1] != start.v + (uint64_t)at->runtime_main_interpreter)
+			uint64_t low = start.v + (uint64_t)at->runtime_main_interpreter - DRIFT_MAX;
+
+			if (pair[1] < low || pair[1] - low > 2 * DRIFT_MAX)
 				continue;
 		} else if ((pair[0] == pair[1]) != search->same) {
 			continue;
