@@ -1,6 +1,7 @@
 /* See target_command.h. */
 #include "commands/target_command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -109,7 +110,7 @@ static int check_script(const char *path, struct err *err)
 	if (access(path, R_OK) == 0)
 		return 0;
 	result = err_set(err, ERR_FILE, "cannot read the script %s", path);
-	err_why(err, "%m");
+	err_why(err, "%s", strerror(errno));
 	err_next(
 	    err,
 	    "check the path, or put the whole command after --: pyrometer run -- python app.py");

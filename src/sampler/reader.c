@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #define RING_BYTES (8u << 20)
 #define SLEEP_SLICE_NS 50000000ull /* so that stopping is prompt at low rates */
 #define SHORT_SLICE_NS 100000ull
+#define SAMPLER_NICE (-10)
 #define FAST_LOOK_NS 1000000ull /* fastest mode: the scheduler's view is this old at most */
 
 struct sampling_reader {
@@ -443,6 +445,8 @@ static void *sampling_main(void *argument)
 	prctl(PR_SET_NAME, "pyro-sampler");
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	cpu_allowed(0, &reader->allowed, NULL);
+	/* Where we may: be woken on time on a busy machine too. We use a hundredth of a core. */
+	setpriority(PRIO_PROCESS, (id_t)gettid(), SAMPLER_NICE);
 	if (reader->options.reader == READER_SAME_CORE)
 		cpu_short_slice(SHORT_SLICE_NS);
 	if (reader->options.reader == READER_STOPPING &&

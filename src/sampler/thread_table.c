@@ -75,16 +75,21 @@ struct known_thread *thread_table_add(struct thread_table *table, pid_t pid, pid
 uint8_t known_thread_runnable_state(struct known_thread *thread, const struct thread_schedstat *now,
 				    uint64_t weight_ns, uint64_t own_hold_ns)
 {
-	uint64_t waited = now->runqueue_ns > thread->first.runqueue_ns
-			      ? now->runqueue_ns - thread->first.runqueue_ns
-			      : 0;
+	double ran = (double)now->on_cpu_ns - (double)thread->first.on_cpu_ns;
+	double waited = (double)now->runqueue_ns - (double)thread->first.runqueue_ns, part, owed;
 
 	if (own_hold_ns)
 		thread->own_delay_ns += own_hold_ns + own_hold_ns / 2 + SWITCH_NS;
-	if (waited > thread->own_delay_ns &&
-	    waited - thread->own_delay_ns >= thread->assigned_runqueue_ns + weight_ns) {
-		thread->assigned_runqueue_ns += weight_ns;
-		return STATE_RUNQUEUE;
-	}
-	return STATE_ON_CPU;
+	waited -= (double)thread->own_delay_ns;
+	thread->assigned_ns += weight_ns;
+	if (waited <= 0 || ran + waited <= 0)
+		return STATE_ON_CPU;
+	/* The part of its runnable time that it waited, by the scheduler; and how much of the
+	 * samples was given to waiting so far. */
+	part = ran > 0 ? waited / (ran + waited) : 1.0;
+	owed = part * (double)thread->assigned_ns - (double)thread->assigned_runqueue_ns;
+	if (owed < (double)weight_ns)
+		return STATE_ON_CPU;
+	thread->assigned_runqueue_ns += weight_ns;
+	return STATE_RUNQUEUE;
 }

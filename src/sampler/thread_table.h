@@ -19,7 +19,7 @@ struct known_thread {
 	struct thread_schedstat first, last; /* since we know it; at the last look */
 	struct stack_id stack;		     /* at the last look */
 	uint8_t state, flags;
-	uint64_t assigned_runqueue_ns, own_delay_ns;
+	uint64_t assigned_ns, assigned_runqueue_ns, own_delay_ns; /* of runnable samples */
 	struct stack_prediction *prediction;
 };
 
@@ -36,8 +36,8 @@ struct known_thread *thread_table_find(struct thread_table *table, pid_t tid);
 struct known_thread *thread_table_add(struct thread_table *table, pid_t pid, pid_t tid);
 void thread_table_end(struct known_thread *thread);
 
-/* Which of on-CPU and run queue a runnable thread's sample is: so that the sums of weights follow
- * the scheduler's exact run-queue time, less the delay that we caused ourselves. */
+/* Which of on-CPU and run queue a runnable thread's sample is: so that the part given to the run
+ * queue follows the scheduler's exact times, less the delay that we caused ourselves. */
 uint8_t known_thread_runnable_state(struct known_thread *thread, const struct thread_schedstat *now,
 				    uint64_t weight_ns, uint64_t own_hold_ns);
 
