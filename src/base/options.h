@@ -39,6 +39,9 @@ struct option {
 	bool no_config;            /* never from configuration */
 	double minimum, maximum;   /* numbers; both 0 = no bound, maximum < minimum = none above */
 	bool hidden;
+	/* Where the command stops at an operand: this option's value names the program as an operand
+	 * would (python's -m), and all that follows is the program's own. */
+	bool ends_options;
 };
 #define OPTION_NO_SET ((size_t)-1)
 

@@ -90,7 +90,12 @@ static void put_bash_operand_search(FILE *stream, const struct command *command)
 		if (option->type != OPTION_FLAG) {
 			fputs("\t\t\t", stream);
 			put_bash_pattern(stream, option);
-			fputs(") [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i++)) ;;\n", stream);
+			fputs(") [[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i++))", stream);
+			if (option->ends_options) {
+				/* Its value is complete: what follows is the program's. */
+				fputs("; ((i < COMP_CWORD)) && operand=1", stream);
+			}
+			fputs(" ;;\n", stream);
 		}
 	}
 	fputs("\t\t\t-*) ;;\n"

@@ -18,6 +18,7 @@ struct parse {
 	void *values;
 	uint64_t seen; /* one bit an option: given in argv */
 	bool help;
+	bool ended; /* by an option that names the program */
 };
 
 static bool has_letter(const struct command *command, char letter)
@@ -89,6 +90,7 @@ static int set_from_argv(struct parse *parse, const struct option *option, const
 {
 	forget_list_once(parse, option);
 	int rc = option_set(option, parse->values, text, where, err);
+	parse->ended = option->ends_options && parse->command->stops_at_operand;
 	if (rc < 0) {
 		advise_help(parse->command, err);
 	}
@@ -211,7 +213,7 @@ static int parse_letters(struct parse *parse, const char *letters, struct err *e
 static int parse_words(struct parse *parse, int *ret_first, struct err *err)
 {
 	int operands = 0; /* moved to argv[1 …]: those cells are read already */
-	while (parse->at < parse->argc && !parse->help) {
+	while (parse->at < parse->argc && !parse->help && !parse->ended) {
 		char *word = parse->argv[parse->at];
 		int rc = 0;
 		if (word[0] != '-' || word[1] == '\0') {

@@ -126,23 +126,23 @@ static int flush_stdout(struct err *err)
 
 /* The status for a negative code. Where the program that was started has the say over the status,
  * our own failure is told apart by one of its own; a wrong command line stays one. */
-static int failure_status(const struct command *command, int code, bool has_operands)
+static int failure_status(const struct command *command, int code, bool has_program)
 {
-	if (command->own_failure_status != 0 && has_operands && code != -ERR_USAGE) {
+	if (command->own_failure_status != 0 && has_program && code != -ERR_USAGE) {
 		return command->own_failure_status;
 	}
 	return err_exit_status(code);
 }
 
 static int report_failure(const struct program *program, const struct command *command, int code,
-			  bool has_operands, struct err *err)
+			  bool has_program, struct err *err)
 {
 	if (err->code == 0) {
 		err->code = -code;
 	}
 	fflush(stdout);
 	program_print_error(program, command, err, stderr);
-	return failure_status(command, code, has_operands);
+	return failure_status(command, code, has_program);
 }
 
 static void print_help(const struct command *command)
@@ -152,18 +152,37 @@ static void print_help(const struct command *command)
 	options_print_help(command, stdout, terminal.columns, terminal.color);
 }
 
-/* A broken configuration must not hide the help. */
-static bool wants_help(const struct command *command, int argc, char **argv)
+/* Whether the command line asks for help: read without the configuration, for where that is broken.
+ */
+static bool wants_help(const struct command *command, int argc, char **argv, void *values)
 {
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-			return true;
-		}
-		if (command->stops_at_operand && argv[i][0] != '-') {
-			return false;
+	char **words = mem_zalloc((size_t)argc + 1, sizeof *words); /* the parser moves them */
+	int first;
+	bool help = false;
+	if (words == NULL) {
+		return false;
+	}
+	memcpy(words, argv, (size_t)argc * sizeof *words);
+	if (options_parse(command, NULL, argc, words, values, &first, &help, NULL) < 0) {
+		help = false;
+	}
+	options_release(command, values);
+	mem_free(words);
+	return help;
+}
+
+/* Whether the command line names a program to start: by an operand, or as python's -m does. */
+static bool names_program(const struct command *command, const void *values, int operand_count)
+{
+	bool found = operand_count > 0;
+	for (const struct option *option = command->options; option != NULL && option->name != NULL;
+	     option++) {
+		if (option->ends_options && option->type == OPTION_TEXT) {
+			const void *field = (const char *)values + option->offset;
+			found = found || *(const char *const *)field != NULL;
 		}
 	}
-	return false;
+	return found;
 }
 
 static int parse_and_run(const struct program *program, const struct command *command,
@@ -183,13 +202,13 @@ static int parse_and_run(const struct program *program, const struct command *co
 		arrange_sigpipe(command);
 		rc = command->main(values, argc - first, argv + first, &err);
 	}
-	bool has_operands = argc > first;
+	bool has_program = names_program(command, values, argc - first);
 	if (rc < 0) {
-		return report_failure(program, command, rc, has_operands, &err);
+		return report_failure(program, command, rc, has_program, &err);
 	}
 	int flushed = flush_stdout(&err);
 	if (flushed < 0 && rc == 0) {
-		return report_failure(program, command, flushed, has_operands, &err);
+		return report_failure(program, command, flushed, has_program, &err);
 	}
 	return rc;
 }
@@ -204,17 +223,19 @@ static int run_command(const struct program *program, const struct command *comm
 
 	config_init(&config);
 	int rc = 0;
-	if (command->options != NULL && !wants_help(command, argc, argv)) {
+	values = mem_zalloc(1, command->options_size > 0 ? command->options_size : 1);
+	if (values == NULL) {
+		rc = err_set(&err, ERR_MEMORY, "cannot start");
+	}
+	if (rc == 0 && command->options != NULL) {
 		rc = config_load(&config, NULL, &err);
-		if (rc == 0) {
-			rc = config_check(&config, program->commands, &err);
-		}
 	}
 	if (rc == 0) {
-		values = mem_zalloc(1, command->options_size > 0 ? command->options_size : 1);
-		if (values == NULL) {
-			rc = err_set(&err, ERR_MEMORY, "cannot start");
-		}
+		rc = config_check(&config, program->commands, &err);
+	}
+	if (rc < 0 && values != NULL && wants_help(command, argc, argv, values)) {
+		config_release(&config); /* a broken configuration must not hide the help */
+		rc = 0;
 	}
 	if (rc < 0) {
 		status = report_failure(program, command, rc, false, &err);

@@ -81,6 +81,26 @@ static const struct command command_sample = {
     .options_size = sizeof(struct sample_options),
     .defaults = &defaults,
 };
+static const struct option runner_options[] = {
+    {.name = "module",
+     .letter = 'm',
+     .type = OPTION_TEXT,
+     AT(output),
+     .value_name = "MODULE",
+     .help = "A module",
+     .ends_options = true},
+    {.name = "quiet", .letter = 'q', .type = OPTION_FLAG, AT(quiet), .help = "Say less"},
+    {.name = NULL},
+};
+static const struct command command_moduled = {
+    .name = "moduled",
+    .summary = "Run",
+    .usage = "moduled",
+    .options = runner_options,
+    .options_size = sizeof(struct sample_options),
+    .defaults = &defaults,
+    .stops_at_operand = true,
+};
 static const struct command command_runner = {
     .name = "runner",
     .summary = "Run",
@@ -97,7 +117,7 @@ static const struct command command_helper = {
     .operands_are_commands = true,
 };
 static const struct command *const commands[] = {&command_sample, &command_runner, &command_helper,
-						 NULL};
+						 &command_moduled, NULL};
 
 /* A parse of words split at spaces. */
 struct parsed {
@@ -163,6 +183,10 @@ static void command_lines_are_read(void **state)
 	    {&command_runner, "runner -q app.py -j --nonsense",
 	     "app.py,-j,--nonsense,|001 - flat 7 0 500 0 0 a b"},
 	    {&command_runner, "runner -q -- -j x", "-j,x,|001 - flat 7 0 500 0 0 a b"},
+	    {&command_moduled, "moduled -q -m mod -q --help",
+	     "-q,--help,|001 mod flat 7 0 500 0 0 a b"},
+	    {&command_moduled, "moduled -mmod", "|000 mod flat 7 0 500 0 0 a b"},
+	    {&command_moduled, "moduled --module=mod -- x", "--,x,|000 mod flat 7 0 500 0 0 a b"},
 	    {&command_runner, "runner -- -- x", "--,x,|000 - flat 7 0 500 0 0 a b"},
 	};
 	(void)state;
@@ -450,7 +474,7 @@ static void bash_completes_commands_options_and_values(void **state)
 		const char *words, *wanted;
 	} rows[] = {
 	    {"pyrometer s", "sample\n"},
-	    {"pyrometer ''", "sample runner helper --help --version\n"},
+	    {"pyrometer ''", "sample runner helper moduled --help --version\n"},
 	    {"pyrometer sample --d", "--depth --duration\n"},
 	    {"pyrometer sample --view ''", "tree lines flat\n"},
 	    {"pyrometer sample --view = l", "lines\n"},
@@ -462,6 +486,9 @@ static void bash_completes_commands_options_and_values(void **state)
 	    {"pyrometer runner app.py --d", "\n"},
 	    {"pyrometer runner -o app.py --d", "--depth --duration\n"},
 	    {"pyrometer helper sa", "sample\n"},
+	    {"pyrometer moduled --q", "--quiet\n"},
+	    {"pyrometer moduled -m mod --q", "\n"},
+	    {"pyrometer moduled -m mo", "\n"},
 	};
 	char *script = NULL;
 	size_t length = 0;

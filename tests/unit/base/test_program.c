@@ -23,8 +23,9 @@
 
 struct sample_options {
 	int64_t fail, count;
+	const char *module;
 };
-static const struct sample_options defaults = {0, 0};
+static const struct sample_options defaults = {0, 0, NULL};
 static const struct option options[] = {
     {.name = "fail",
      .type = OPTION_INTEGER,
@@ -36,6 +37,13 @@ static const struct option options[] = {
      .offset = offsetof(struct sample_options, count),
      .set_offset = OPTION_NO_SET,
      .help = "Lines to print"},
+    {.name = "module",
+     .letter = 'm',
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct sample_options, module),
+     .set_offset = OPTION_NO_SET,
+     .help = "A module",
+     .ends_options = true},
     {.name = NULL},
 };
 
@@ -156,6 +164,8 @@ static void statuses_and_texts_are_as_the_rules_say(void **state)
 	     "pyrometer: failed\n  why: there is no such process"},
 	    {"pyrometer run --fail 3", 3, "", "it broke"},
 	    {"pyrometer run --fail 3 app.py", 125, "", "it broke"},
+	    {"pyrometer run --fail 3 -m mod --help", 125, "operand --help", "it broke"},
+	    {"pyrometer run --fail 3 -m mod", 125, "", "it broke"},
 	    {"pyrometer run --fail 2 app.py", 2, "", "it broke"},
 	    {"pyrometer run --fail x app.py", 2, "", "whole number"},
 	    {"pyrometer run seven", 7, "operand seven\n", ""},
