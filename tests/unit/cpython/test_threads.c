@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <sched.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "cpython/walk/threads.h"
@@ -98,6 +101,56 @@ static void threads_and_names_are_what_the_target_says(void **state)
 {
 	(void)state;
 	truth_for_each("threads", "", check_threads);
+}
+
+/* ---- another PID namespace, as in a container ---- */
+
+static void check_inside_namespace(struct truth *truth)
+{
+	struct runtime runtime = {.layout = *truth->layout, .address = truth->runtime};
+	struct python_thread *threads = NULL;
+	size_t count = 0, inside_ids = 0;
+	char path[64];
+
+	while (truth_next(truth) && truth->fields[0][0] != 'T')
+		;
+	assert_int_equal(truth_u64(truth, 2), 1); /* its own name for its main thread */
+	assert_int_equal(python_threads_list(&truth->memory, &runtime, &threads, &count, NULL), 0);
+	for (size_t i = 0; i < count; i++) {
+		if (threads[i].interp_id != 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%llu", (int)truth->pid,
+			 (unsigned long long)threads[i].native_id);
+		assert_int_equal(access(path, F_OK), 0);
+		inside_ids++;
+		if (threads[i].ident == truth_u64(truth, 1))
+			assert_int_equal(threads[i].native_id, truth->pid);
+	}
+	assert_true(inside_ids >= 9);
+	mem_free(threads);
+}
+
+static void native_ids_of_another_pid_namespace_become_ours(void **state)
+{
+	static struct truth_pythons pythons;
+	int ours = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	truth_find(&pythons);
+	for (size_t i = 0; i < pythons.count; i++) {
+		struct truth truth;
+
+		if (unshare(CLONE_NEWPID) != 0) {
+			close(ours);
+			skip(); /* only root may make namespaces */
+		}
+		pythons.items[i].section = "threads";
+		if (truth_start(&truth, &pythons.items[i]))
+			check_inside_namespace(&truth);
+		truth_stop(&truth);
+		assert_int_equal(setns(ours, CLONE_NEWPID), 0);
+	}
+	close(ours);
 }
 
 /* ---- images: a runtime, interpreters and thread states as words ---- */
@@ -219,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(threads_and_names_are_what_the_target_says),
+	    cmocka_unit_test(native_ids_of_another_pid_namespace_become_ours),
 	    cmocka_unit_test(circles_and_broken_links_are_torn),
 	    cmocka_unit_test(a_ring_without_a_head_is_torn),
 	    cmocka_unit_test(no_interpreter_yet_has_no_names),
