@@ -168,17 +168,15 @@ static uint32_t module_version(const struct search *search, const struct module 
  * program that names _PyRuntime has the library's moved into itself by a copy relocation, while
  * the rest of the interpreter stays in the library. */
 static int read_version(struct search *search, struct module *module, struct raddr address,
-			uint8_t block[DEBUG_OFFSETS_SIZE_MAX], bool *ret_has_block,
-			uint32_t *ret_version_hex, struct err *err)
+			uint8_t block[DEBUG_OFFSETS_SIZE_MAX], uint32_t *ret_version_hex,
+			struct err *err)
 {
 	bool free_threaded = false;
 	int code = remote_read(search->memory, address, block, DEBUG_OFFSETS_HEAD_SIZE, err);
 
 	if (code < 0)
 		return code;
-	*ret_has_block =
-	    debug_offsets_head(block, DEBUG_OFFSETS_HEAD_SIZE, ret_version_hex, &free_threaded);
-	if (*ret_has_block)
+	if (debug_offsets_head(block, DEBUG_OFFSETS_HEAD_SIZE, ret_version_hex, &free_threaded))
 		return 0;
 	*ret_version_hex = module_version(search, module);
 	for (size_t i = 0; i < search->module_count && *ret_version_hex == 0; i++)
@@ -187,38 +185,17 @@ static int read_version(struct search *search, struct module *module, struct rad
 	return *ret_version_hex != 0 ? 0 : not_yet(search, module, err);
 }
 
-static int refuse_free_threaded(uint32_t version_hex, struct err *err)
-{
-	struct python_version version = python_version_of(version_hex);
-	char text[32];
-	int code;
-
-	python_version_text(&version, text, sizeof(text));
-	code = err_set(err, ERR_NOT_PYTHON, "a free-threaded CPython %s is not supported", text);
-	err_why(err,
-		"its objects and frames are laid out differently (_Py_DebugOffsets.free_threaded)");
-	err_next(err,
-		 "run the program under the ordinary build: python%u.%u instead of python%u.%ut",
-		 version.major, version.minor, version.major, version.minor);
-	return code;
-}
-
 /* The layout for what stands at `address`. */
 static int read_layout(struct search *search, struct module *module, struct raddr address,
 		       struct layout *ret_layout, struct err *err)
 {
 	uint8_t block[DEBUG_OFFSETS_SIZE_MAX];
 	uint32_t version_hex = 0;
-	bool has_block = false, free_threaded = false;
 	size_t size;
-	int code = read_version(search, module, address, block, &has_block, &version_hex, err);
+	int code = read_version(search, module, address, block, &version_hex, err);
 
 	if (code < 0)
 		return code;
-	if (has_block &&
-	    debug_offsets_head(block, DEBUG_OFFSETS_HEAD_SIZE, &version_hex, &free_threaded) &&
-	    free_threaded)
-		return refuse_free_threaded(version_hex, err);
 	code = layout_for_version(version_hex, ret_layout, err);
 	if (code < 0)
 		return code;
