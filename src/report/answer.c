@@ -174,9 +174,9 @@ int report_answer(const struct profile *profile, const struct answer_options *op
 		processes_view_write(&page, profile, PROCESSES_SHOWN);
 		page_blank(&page);
 	}
-	warnings_write(&page, profile, &shares, options->damage);
+	warnings_write(&page, profile, selection, &shares, options->damage);
 	write_next(&page, options);
-	samples_write(&page, profile, selection, &shares);
+	samples_write(&page, profile, &shares);
 	shares_release(&shares);
 	if (ferror(stream))
 		return err_set(err, ERR_FILE, "the report could not be written");

@@ -169,13 +169,18 @@ void functions_view_write(const struct page *page, const struct profile *profile
 {
 	struct table table = {
 	    .page = page, .profile = profile, .decimals = shares_decimals(shares)};
-	size_t rows = shares->function_count, count;
+	size_t rows = shares->function_count, count = 0;
+	double shown_min = table.decimals == 1 ? 0.0005 : 0.005;
 	double rest = 0;
 
 	/* By self, those that only call others are at the end: they are no answer. */
 	while (rows > 0 && shares->functions[rows - 1].self_count == 0)
 		rows--;
-	count = rows < limit ? rows : limit;
+	/* Nor is a row that would say 0.0 % in both columns. */
+	while (
+	    count < rows && count < limit &&
+	    (shares->functions[count].self >= shown_min || shares->functions[count].total >= 0.01))
+		count++;
 	if (count == 0)
 		return;
 	measure(&table, shares->functions, count, title);

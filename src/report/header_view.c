@@ -9,6 +9,7 @@
 
 #define UNSEEN_SHARE_TO_MENTION 0.02
 #define MISSED_SHARE_TO_WARN 0.05
+#define STATES_DISAGREE_MIN 0.10 /* between samples and the kernel's clock */
 
 static const struct profile_process *main_process(const struct profile *profile)
 {
@@ -164,7 +165,7 @@ static void count_item(struct flow *flow, uint64_t count, const char *what)
 }
 
 void samples_write(const struct page *page, const struct profile *profile,
-		   const struct selection *selection, const struct shares *shares)
+		   const struct shares *shares)
 {
 	const struct profile_meta *meta = &profile->meta;
 	const struct sample_counts *counts = &meta->counts;
@@ -177,7 +178,7 @@ void samples_write(const struct page *page, const struct profile *profile,
 	flow_begin(&flow, page, 2, 2, ", ");
 	flow_item(&flow, STYLE_DIM, "%s sample%s", text_count(number, sizeof(number), taken),
 		  taken == 1 ? "" : "s");
-	if (shares->sample_count != taken || selection->all_threads)
+	if (shares->sample_count < taken)
 		flow_item(&flow, STYLE_DIM, "%s of them in this selection",
 			  text_count(number, sizeof(number), shares->sample_count));
 	count_item(&flow, counts->torn, "torn");
@@ -209,8 +210,56 @@ static void warn(const struct page *page, const char *text)
 	page_sentence(page, 2, STYLE_YELLOW, sentence);
 }
 
+/* The main thread's share on the CPU by the kernel's own clock; NAN when the
+ * selection is another, or it is not known. */
+static double exact_on_cpu(const struct profile *profile, const struct selection *selection)
+{
+	struct process_id process = profile_first_process(profile);
+
+	if (selection->all_threads || selection->basis != BASIS_WALL || selection->pid != 0 ||
+	    selection->thread != NULL || selection->module != NULL || selection->text != NULL ||
+	    selection->from_ns != 0 || selection->to_ns != 0)
+		return NAN;
+	for (uint32_t i = 1; i < profile->thread_count; i++) {
+		const struct profile_thread *thread = &profile->threads[i];
+
+		if (thread->process.v == process.v && thread->is_main &&
+		    thread->on_cpu_ns != UINT64_MAX && thread->end_ns > thread->start_ns)
+			return (double)thread->on_cpu_ns /
+			       (double)(thread->end_ns - thread->start_ns);
+	}
+	return NAN;
+}
+
+bool states_contradicted(const struct profile *profile, const struct selection *selection,
+			 const struct shares *shares, double *ret_exact)
+{
+	double exact = exact_on_cpu(profile, selection);
+	double sampled = shares->state[STATE_ON_CPU] + shares->state[STATE_GC];
+
+	*ret_exact = exact;
+	return !isnan(exact) && shares->effective_n >= 100 &&
+	       fabs(exact - sampled) >= STATES_DISAGREE_MIN;
+}
+
+static void warn_of_states(const struct page *page, const struct profile *profile,
+			   const struct selection *selection, const struct shares *shares)
+{
+	char text[256];
+	double exact;
+
+	if (!states_contradicted(profile, selection, shares, &exact))
+		return;
+	snprintf(text, sizeof(text),
+		 "the samples say %.0f %% on CPU, the kernel's clock %.0f %%: believe the kernel, "
+		 "and the states above with care",
+		 (shares->state[STATE_ON_CPU] + shares->state[STATE_GC]) * 100, exact * 100);
+	warn(page, text);
+}
+
 void warnings_write(const struct page *page, const struct profile *profile,
-		    const struct shares *shares, const char *damage)
+		    const struct selection *selection, const struct shares *shares,
+		    const char *damage)
 {
 	const struct profile_meta *meta = &profile->meta;
 	const struct sample_counts *counts = &meta->counts;
@@ -221,6 +270,7 @@ void warnings_write(const struct page *page, const struct profile *profile,
 		warn(page, damage);
 	else if (!meta->complete)
 		warn(page, "the recording was not finished; up to its last second may be missing");
+	warn_of_states(page, profile, selection, shares);
 	if (counts->scheduled > 0 && (double)(counts->missed + counts->failed) >
 					 MISSED_SHARE_TO_WARN * (double)counts->scheduled) {
 		snprintf(text, sizeof(text),

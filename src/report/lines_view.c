@@ -11,6 +11,8 @@
 
 #define CONTEXT_LINES 2
 #define FILES_MAX 5
+/* Lines with less are not worth a place of their own; beside others they have their number. */
+#define HOT_SHARE_MIN 0.005
 #define NUMBER_COLUMNS 8
 #define HEAT_COLUMNS 5
 #define LINE_COLUMNS 6
@@ -100,17 +102,15 @@ static int file_by_self(const void *a, const void *b)
 static int find_heat(struct lines_view *view, size_t limit)
 {
 	double *selfs = mem_alloc((view->line_count + 1) * sizeof(*selfs));
-	double shown_min = view->decimals == 1 ? 0.0005 : 0.005;
-
 	if (selfs == NULL)
 		return -ERR_MEMORY;
 	for (size_t i = 0; i < view->line_count; i++)
 		selfs[i] = view->lines[i].self;
 	qsort(selfs, view->line_count, sizeof(*selfs), by_self);
 	view->hottest = view->line_count > 0 ? selfs[0] : 0;
-	view->least = view->line_count > limit && limit > 0 ? selfs[limit - 1] : shown_min;
-	if (view->least < shown_min)
-		view->least = shown_min;
+	view->least = view->line_count > limit && limit > 0 ? selfs[limit - 1] : HOT_SHARE_MIN;
+	if (view->least < HOT_SHARE_MIN)
+		view->least = HOT_SHARE_MIN;
 	mem_free(selfs);
 	return 0;
 }
@@ -206,12 +206,13 @@ static void write_line(const struct lines_view *view, uint32_t line, const struc
 	const struct page *page = view->page;
 	char text[NUMBER_TEXT_MAX];
 	bool hot = row != NULL && row->self >= view->least;
+	bool has_self = row != NULL && row->self >= (view->decimals == 1 ? 0.0005 : 0.005);
 	bool passed = row != NULL && row->total > 0;
 
 	snprintf(text, sizeof(text), "%u", line);
 	page_cell(page, line == 0 ? "?" : text, LINE_COLUMNS, CUT_END, true,
 		  hot ? STYLE_BOLD : STYLE_DIM);
-	page_cell(page, hot ? text_percent(text, sizeof(text), row->self, view->decimals) : "",
+	page_cell(page, has_self ? text_percent(text, sizeof(text), row->self, view->decimals) : "",
 		  NUMBER_COLUMNS, CUT_END, true, STYLE_PLAIN);
 	page_cell(page, passed ? text_percent(text, sizeof(text), row->total, view->decimals) : "",
 		  NUMBER_COLUMNS, CUT_END, true, hot ? STYLE_PLAIN : STYLE_DIM);

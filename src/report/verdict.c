@@ -9,6 +9,7 @@
 #include "analysis/filter.h"
 #include "base/hash_map.h"
 #include "report/answer.h"
+#include "report/header_view.h"
 #include "report/page.h"
 
 /* From which share on a place is worth the sentence. */
@@ -27,12 +28,17 @@ struct cause {
 static const struct cause causes[] = {
     {VERDICT_WAITING, 0.50, "is spent waiting"},
     {VERDICT_RUNQUEUE, 0.20,
-     "is spent ready to run but waiting for a CPU: the machine had too few to give"},
+     "is spent ready to run but waiting for a CPU (the machine had too few)"},
     {VERDICT_GIL, 0.20, "is spent waiting for the interpreter lock, held by other threads"},
     {VERDICT_GC, 0.20, "goes into garbage collection"},
     {VERDICT_IMPORTS, 0.40, "goes into importing modules"},
 };
 #define CAUSE_COUNT (sizeof(causes) / sizeof(causes[0]))
+
+static bool is_state(enum verdict_kind kind)
+{
+	return kind == VERDICT_WAITING || kind == VERDICT_RUNQUEUE || kind == VERDICT_GIL;
+}
 
 static double cause_share(const struct shares *shares, enum verdict_kind kind)
 {
@@ -210,6 +216,20 @@ static void waiting_place(const struct profile *profile, const struct selection 
 	sample_filter_release(&filter);
 }
 
+/* "; the hottest line is …": where to look besides the cause; else "". */
+static void hottest_place(const struct profile *profile, const struct shares *shares, char *text,
+			  size_t size)
+{
+	const struct share_row *line = first_known(profile, shares->lines, shares->line_count);
+	char place[PLACE_TEXT_MAX + NAME_TEXT_MAX + 8];
+
+	*text = '\0';
+	if (line == NULL || line->self < PLACE_SHARE_MIN)
+		return;
+	place_phrase(profile, line, place, sizeof(place));
+	snprintf(text, size, "; the hottest line is %s", place);
+}
+
 static const struct cause *strongest_cause(const struct shares *shares)
 {
 	const struct cause *best = NULL;
@@ -286,8 +306,12 @@ enum verdict_kind verdict_write(const struct profile *profile, const struct sele
 	const struct cause *cause = strongest_cause(shares);
 	double line_share = shares->line_count > 0 ? shares->lines[0].self : 0;
 	char scope[160], share[32], place[PLACE_TEXT_MAX + NAME_TEXT_MAX + 40] = "";
-	double unseen;
+	double unseen, exact;
 
+	/* What the kernel's clock contradicts is no verdict. */
+	if (cause != NULL && is_state(cause->kind) &&
+	    states_contradicted(profile, selection, shares, &exact))
+		cause = NULL;
 	scope_write(selection, scope, sizeof(scope));
 	if (shares->sample_count < ANSWER_SAMPLES_MIN)
 		return write_too_few(shares, scope, text, size);
@@ -298,6 +322,8 @@ enum verdict_kind verdict_write(const struct profile *profile, const struct sele
 			     shares->effective_n);
 		if (cause->kind == VERDICT_WAITING)
 			waiting_place(profile, selection, place, sizeof(place));
+		else if (cause->kind != VERDICT_IMPORTS) /* it need not lie under an import */
+			hottest_place(profile, shares, place, sizeof(place));
 		snprintf(text, size, "%s of %s %s%s.", share, scope, cause->sentence, place);
 		return cause->kind;
 	}

@@ -66,12 +66,13 @@ static const struct verdict_case verdict_cases[] = {
      {{ROOT "match@/srv/shop/orders.py:44", STATE_GC, 400},
       {ROOT "a@/srv/shop/orders.py:22", STATE_ON_CPU, 300},
       {ROOT "b@/srv/shop/orders.py:23", STATE_ON_CPU, 300}},
-     "40 % of the run goes into garbage collection.\n"},
+     "40 % of the run goes into garbage collection; the hottest line is orders.py:44\n(match).\n"},
     {"no CPU to be had",
      {{ROOT "a@/srv/shop/orders.py:44", STATE_RUNQUEUE, 400},
       {ROOT "b@/srv/shop/orders.py:44", STATE_ON_CPU, 200},
       {ROOT "c@/srv/shop/orders.py:22", STATE_ON_CPU, 400}},
-     "40 % of the run is spent ready to run but waiting for a CPU:"},
+     "40 % of the run is spent ready to run but waiting for a CPU (the machine had too\nfew); the "
+     "hottest line is orders.py:44 (a).\n"},
     {"the lock",
      {{ROOT "a@/srv/shop/orders.py:44", STATE_GIL_WAIT, 500},
       {ROOT "c@/srv/shop/orders.py:22", STATE_ON_CPU, 500}},
@@ -355,6 +356,44 @@ static void doubts_are_said(void **state)
 	profile_free(profile);
 }
 
+static void states_that_the_kernel_contradicts_are_no_verdict(void **state)
+{
+	static const struct {
+		uint64_t on_cpu_ns;
+		bool believed;
+	} cases[] = {{3900000000u, false}, {500000000u, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture fixture;
+		struct profile_thread *thread;
+		struct profile *profile;
+		char *text;
+
+		fixture_start(&fixture);
+		thread = profile_builder_thread(fixture.builder, fixture.main);
+		thread->on_cpu_ns = cases[i].on_cpu_ns;
+		thread->end_ns = 10000000000u;
+		fixture_add(&fixture, fixture.main, ROOT "f@/srv/shop/orders.py:44", STATE_RUNQUEUE,
+			    950);
+		fixture_add(&fixture, fixture.main, ROOT "f@/srv/shop/orders.py:44", STATE_ON_CPU,
+			    50);
+		profile = fixture_finish(&fixture);
+		text = answer(profile);
+		if (cases[i].believed) {
+			assert_memory_equal(text, "95 % of the run is spent ready to run", 37);
+			assert_lacks(text, "the kernel's clock");
+		} else {
+			assert_memory_equal(text, "100 % of the run goes into orders.py:44", 39);
+			assert_contains(text,
+					"the samples say 5 % on CPU, the kernel's clock 39 %");
+		}
+		assert_page_is_sound(text, 80);
+		free(text);
+		profile_free(profile);
+	}
+}
+
 static void children_are_listed(void **state)
 {
 	struct fixture fixture;
@@ -392,6 +431,7 @@ int main(void)
 	    cmocka_unit_test(color_only_where_it_is_wanted),
 	    cmocka_unit_test(changes_are_told_when_they_are_no_chance),
 	    cmocka_unit_test(doubts_are_said),
+	    cmocka_unit_test(states_that_the_kernel_contradicts_are_no_verdict),
 	    cmocka_unit_test(children_are_listed),
 	};
 
