@@ -11,7 +11,7 @@
 #include "cpython/walk/line_table.h"
 #include "process/remote_memory.h"
 
-#define CODE_NAME_MAX (64 * 1024)            /* bytes of UTF-8 of a name or a path */
+#define CODE_NAME_MAX (64 * 1024) /* bytes of UTF-8 of a name or a path */
 #define CODE_LINE_TABLE_MAX (16 * 1024 * 1024)
 #define CODE_BYTES_MAX (64 * 1024 * 1024)
 
@@ -24,11 +24,14 @@ struct code_fingerprint {
 };
 
 /* Ranges to read for a fingerprint: contiguous span [offset, offset + size) of the code object;
- * code_fingerprint_from_span picks the words. For hot paths: no allocation. Nothing in the span changes
- * while the code object lives (from 3.12 on it holds co_version too, a number of its own for each code
- * object). At most CODE_FINGERPRINT_SPAN_MAX bytes on every version. */
+ * code_fingerprint_from_span picks the words. For hot paths: no allocation. Nothing in the span
+ * changes while the code object lives (from 3.12 on it holds co_version too, a number of its own
+ * for each code object). At most CODE_FINGERPRINT_SPAN_MAX bytes on every version. */
 #define CODE_FINGERPRINT_SPAN_MAX 160
-struct code_fingerprint_span { int32_t offset; uint32_t size; };
+struct code_fingerprint_span {
+	int32_t offset;
+	uint32_t size;
+};
 struct code_fingerprint_span code_fingerprint_span(const struct layout *layout);
 void code_fingerprint_from_span(const struct layout *layout, const uint8_t *span,
 				struct code_fingerprint *ret_fingerprint);
@@ -36,16 +39,18 @@ void code_fingerprint_from_span(const struct layout *layout, const uint8_t *span
 struct code_info { /* heap; code_info_free */
 	struct raddr address;
 	struct code_fingerprint fingerprint;
-	char *name;         /* UTF-8: co_qualname on 3.11+, else co_name; never NULL */
-	char *file;         /* co_filename, UTF-8 */
+	char *name; /* UTF-8: co_qualname on 3.11+, else co_name; never NULL */
+	char *file; /* co_filename, UTF-8 */
 	int32_t first_line;
-	uint32_t flags;     /* co_flags */
-	uint32_t code_size; /* bytes of bytecode */
-	uint64_t bytecode;  /* remote address of the first instruction (bytes data, or co_code_adaptive) */
+	uint32_t flags;			/* co_flags */
+	uint32_t code_size;		/* bytes of bytecode */
+	uint64_t bytecode;		/* remote address of the first instruction (bytes data, or
+					   co_code_adaptive) */
 	int32_t nlocalsplus, stacksize; /* -1 unknown */
 	uint8_t *line_table;
 	size_t line_table_size;
-	struct line_index line_index; /* built by code_info_read; empty in one made by hand: slower */
+	struct line_index
+	    line_index; /* built by code_info_read; empty in one made by hand: slower */
 };
 
 /* Reads it whole, then the head again: -ERR_TORN when it changed meanwhile or

@@ -10,8 +10,8 @@
 #include "cpython/layout/layout.h"
 #include "process/remote_memory.h"
 
-#define OBJECT_NAME_MAX 256	     /* bytes of an attribute's or key's name */
-#define OBJECT_KEYS_MAX 65536	       /* keys compared in a look-up by name; the rest is not seen */
+#define OBJECT_NAME_MAX 256   /* bytes of an attribute's or key's name */
+#define OBJECT_KEYS_MAX 65536 /* keys compared in a look-up by name; the rest is not seen */
 #define OBJECT_DICT_SCAN_MAX (1 << 24) /* entries of a dict looked at, the deleted ones too */
 
 /* A str as UTF-8, cut at max_bytes (never inside a character or an escape). *ret_text is

@@ -12,9 +12,9 @@ struct python_thread {
 	struct raddr tstate;
 	struct raddr interp;
 	int64_t interp_id;
-	uint64_t ident;        /* pthread_self() */
-	uint64_t native_id; /* kernel tid as we see it (3.8–3.10: read from glibc's struct pthread at
-			       +0x2d0); only one that is a thread of the process; 0 unknown */
+	uint64_t ident;	    /* pthread_self() */
+	uint64_t native_id; /* kernel tid as we see it (3.8–3.10: read from glibc's struct pthread
+			       at +0x2d0); only one that is a thread of the process; 0 unknown */
 };
 
 /* Lists all thread states of all interpreters; cycles and absurd lengths are cut
