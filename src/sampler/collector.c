@@ -12,8 +12,8 @@
 #include "sampler/name_table.h"
 #include "sampler/thread_table.h"
 
-/* More threads than this are looked at in a random part of the instants, with weights to match. */
 #define OTHERS_EVERY_INSTANT 48.0
+#define OTHERS_PERIOD_NS 500000.0
 
 struct collector {
 	struct profile_builder *builder;
@@ -259,17 +259,20 @@ static void read_other(struct collector *collector, struct known_thread *thread)
 
 	thread->stack.v = 0;
 	thread->flags = SAMPLE_NO_STACK;
+	thread->stack_known = false;
 	if (stack_reader_fetch(&collector->own_stacks, thread->tstate, thread->prediction, ranges,
 			       count) < (int)count)
 		return;
 	depth = stack_reader_walk(&collector->own_stacks, thread->prediction, collector->frames,
 				  FRAMES_DEPTH_MAX, &flags);
+	thread->stack_known = depth == 0;
 	if (depth <= 0)
 		return;
 	if (stack_source_intern(&collector->own_source, collector->frames, (uint32_t)depth, flags,
 				interpreter_words_generation(&collector->words), &key) < 0)
 		return;
 	thread->stack = name_table_stack_id(&collector->own_names, key);
+	thread->stack_known = true;
 	thread->flags = flags & STACK_TORN ? SAMPLE_TORN : 0;
 	if (interpreter_words_holder(&collector->words) == thread->tstate)
 		thread->flags |= SAMPLE_OTHER_CORE;
@@ -285,7 +288,7 @@ static void look_at(struct collector *collector, struct known_thread *thread, ui
 		collector->refresh_wanted = true;
 		return;
 	}
-	if (thread->looked && now.slices == thread->last.slices &&
+	if (thread->looked && thread->stack_known && now.slices == thread->last.slices &&
 	    now.on_cpu_ns == thread->last.on_cpu_ns &&
 	    (thread->state == STATE_BLOCKED || thread->state == STATE_GIL_WAIT))
 		return;
@@ -299,17 +302,26 @@ static void look_at(struct collector *collector, struct known_thread *thread, ui
 	thread->looked = true;
 }
 
-static void look_at_others(struct collector *collector, const struct record_sample *record)
+/* Threads that do not hold the lock are looked at in at most so many instants a second, and so
+ * many at a time: a random part of the instants, with weights to match. */
+static double others_part(const struct collector *collector, const struct record_sample *record)
 {
 	double part = 1.0;
-	uint64_t weight_ns = record->weight_ns;
 
-	if (collector->living > (size_t)OTHERS_EVERY_INSTANT) {
+	if (collector->living > (size_t)OTHERS_EVERY_INSTANT)
 		part = OTHERS_EVERY_INSTANT / (double)collector->living;
-		if (random_unit(&collector->random) > part)
-			return;
-		weight_ns = (uint64_t)((double)weight_ns / part);
-	}
+	if (record->weight_ns < OTHERS_PERIOD_NS)
+		part *= (double)record->weight_ns / OTHERS_PERIOD_NS;
+	return part;
+}
+
+static void look_at_others(struct collector *collector, const struct record_sample *record)
+{
+	double part = others_part(collector, record);
+	uint64_t weight_ns = (uint64_t)((double)record->weight_ns / part);
+
+	if (part < 1.0 && random_unit(&collector->random) > part)
+		return;
 	for (size_t i = 0; i < collector->threads.count; i++) {
 		struct known_thread *thread = &collector->threads.threads[i];
 
@@ -402,6 +414,7 @@ static void handle_sample(struct collector *collector, const struct record_sampl
 	if (record->reader == READER_STOPPING)
 		thread->flags |= SAMPLE_STOPPED;
 	thread->looked = record->times_known;
+	thread->stack_known = record->outcome != OUTCOME_FAILED;
 	thread->last = record->times;
 	emit(collector, thread, record->time_ns, record->weight_ns);
 	if (collector->living > 1)

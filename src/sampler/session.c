@@ -23,6 +23,7 @@
 #define POLL_SLOW_NS 20000000ull
 #define POLL_FAST_NS 1000000ull
 #define SAMPLES_HELD_MAX (1u << 20)
+#define SAMPLES_FLUSHED_AT (1u << 14) /* the fastest mode fills this in less than FLUSH_NS */
 
 enum target_state { TARGET_SEARCHING, TARGET_SAMPLED, TARGET_NOT_PYTHON, TARGET_ENDED };
 
@@ -488,7 +489,8 @@ int session_step(struct session *session, uint64_t timeout_ns, struct err *err)
 		if (session->targets[i].collector)
 			collector_drain(session->targets[i].collector, &session->counts, NULL);
 	housekeeping(session);
-	if (now_ns() - session->last_flush_ns >= FLUSH_NS)
+	if (now_ns() - session->last_flush_ns >= FLUSH_NS ||
+	    session->sample_count >= SAMPLES_FLUSHED_AT)
 		flush(session);
 	if (session->sink_failed && !session->sink_failure_said) {
 		session->sink_failure_said = true;

@@ -15,7 +15,7 @@ struct known_thread {
 	pid_t tid;
 	struct thread_id id; /* in the profile */
 	struct thread_times times;
-	bool times_open, alive, named, looked, is_main;
+	bool times_open, alive, named, looked, stack_known, is_main;
 	struct thread_schedstat first, last; /* since we know it; at the last look */
 	struct stack_id stack;		     /* at the last look */
 	uint8_t state, flags;
