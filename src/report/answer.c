@@ -178,7 +178,5 @@ int report_answer(const struct profile *profile, const struct answer_options *op
 	write_next(&page, options);
 	samples_write(&page, profile, &shares);
 	shares_release(&shares);
-	if (ferror(stream))
-		return err_set(err, ERR_FILE, "the report could not be written");
-	return 0;
+	return stream_finish(stream, "the report", err);
 }

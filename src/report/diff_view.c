@@ -251,9 +251,7 @@ int diff_view_write(const struct diff_view *view, FILE *stream, const struct ter
 	page_sentence(&page, 2, STYLE_PLAIN, text);
 	page_sentence(&page, 2, STYLE_DIM,
 		      "One run each: how runs vary from one to the next is not in these figures.");
-	if (fflush(stream) != 0 || ferror(stream))
-		return err_set(err, ERR_FILE, "the comparison could not be written");
-	return 0;
+	return stream_finish(stream, "the comparison", err);
 }
 
 static void json_side(struct json_writer *json, const char *key, const char *path,
@@ -327,7 +325,5 @@ int diff_json_write(const struct diff_view *view, FILE *stream, struct err *err)
 	json_array_end(&json);
 	json_object_end(&json);
 	fputc('\n', stream);
-	if (fflush(stream) != 0 || ferror(stream))
-		return err_set(err, ERR_FILE, "the comparison could not be written");
-	return 0;
+	return stream_finish(stream, "the comparison", err);
 }

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json_write.h"
 #include "report/header_view.h"
+#include "report/page.h"
 #include "report/verdict.h"
 
 static void key_number(struct json_writer *json, const char *key, double value)
@@ -236,7 +237,5 @@ int report_json_write(const struct profile *profile, const struct selection *sel
 	json_object_end(&json);
 	fputc('\n', stream);
 	shares_release(&shares);
-	if (fflush(stream) != 0 || ferror(stream))
-		return err_set(err, ERR_FILE, "the report could not be written");
-	return 0;
+	return stream_finish(stream, "the report", err);
 }

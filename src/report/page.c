@@ -1,13 +1,30 @@
 /* Pages of text: see page.h. */
 #include "report/page.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/err.h"
+
 #define COLUMNS_MIN 40
 #define COLUMNS_MAX 200
 #define ITEM_MAX 4200
+
+int stream_finish(FILE *stream, const char *what, struct err *err)
+{
+	int r;
+
+	errno = 0;
+	if (fflush(stream) == 0 && !ferror(stream))
+		return 0;
+	r = err_set(err, ERR_FILE, "%s could not be written", what);
+	err_why(err, "%s",
+		errno != 0 ? strerror(errno) : "the output refused an earlier part of it");
+	err_next(err, "free some space or choose another place for the output");
+	return r;
+}
 
 void page_init(struct page *page, FILE *stream, const struct terminal *terminal)
 {

@@ -19,6 +19,11 @@ struct page {
 	size_t columns; /* 40 … 200, whatever the terminal says */
 };
 
+struct err;
+
+/* Flushes; 0 or -ERR_FILE with `what` ("the report") as the thing not written. */
+int stream_finish(FILE *, const char *what, struct err *);
+
 void page_init(struct page *, FILE *, const struct terminal *);
 
 /* Items on one line, `gap` between them; an item that does not fit starts a new

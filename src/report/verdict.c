@@ -61,25 +61,23 @@ static double cause_share(const struct shares *shares, enum verdict_kind kind)
 void scope_write(const struct selection *selection, char *text, size_t size)
 {
 	bool cpu = selection->basis == BASIS_CPU;
+	const char *time = cpu ? "CPU time" : "time", *selected = "";
 	char process[32] = "", name[NAME_TEXT_MAX];
 
 	if (selection->pid != 0)
 		snprintf(process, sizeof(process), " of process %u", selection->pid);
+	if (selection->module != NULL || selection->text != NULL || selection->to_ns != 0 ||
+	    selection->from_ns != 0)
+		selected = "selected ";
 	if (selection->thread != NULL)
-		snprintf(text, size, "the %s of thread %s%s", cpu ? "CPU time" : "time",
+		snprintf(text, size, "the %s%s of thread %s%s", selected, time,
 			 text_name(name, sizeof(name), selection->thread), process);
 	else if (selection->all_threads)
-		snprintf(text, size, "the %s of all threads%s", cpu ? "CPU time" : "time", process);
-	else if (cpu)
-		snprintf(text, size, "the CPU time%s", process);
+		snprintf(text, size, "the %s%s of all threads%s", selected, time, process);
+	else if (cpu || *selected != '\0')
+		snprintf(text, size, "the %s%s%s", selected, time, process);
 	else
 		snprintf(text, size, "the run%s", process);
-	if (selection->module != NULL || selection->text != NULL || selection->to_ns != 0 ||
-	    selection->from_ns != 0) {
-		size_t used = strlen(text);
-
-		snprintf(text + used, size - used, " selected");
-	}
 }
 
 /* "31 %", or "About 31 %" where the interval is wide. */

@@ -356,6 +356,48 @@ static void doubts_are_said(void **state)
 	profile_free(profile);
 }
 
+static void scope_is_said(void **state)
+{
+	static const struct {
+		struct selection selection;
+		const char *first_line;
+	} cases[] = {
+	    {{.basis = BASIS_CPU}, "36 % of the CPU time goes into orders.py:44 (match).\n"},
+	    {{.all_threads = true}, "31 % of the time of all threads goes into"},
+	    {{.thread = "4711"}, "31 % of the time of thread 4711 goes into"},
+	    {{.text = "match"}, "82 % of the selected time goes into"},
+	    {{.pid = 4711}, "31 % of the run of process 4711 goes into"},
+	};
+	struct profile *profile = fixture_orders();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct answer_options options = {.selection = &cases[i].selection};
+		char *text = answer_with(profile, &options, &fixture_plain);
+
+		if (strncmp(text, cases[i].first_line, strlen(cases[i].first_line)) != 0)
+			fail_msg("wanted %s, got %s", cases[i].first_line, text);
+		assert_page_is_sound(text, 80);
+		free(text);
+	}
+	profile_free(profile);
+}
+
+static void full_output_is_an_error(void **state)
+{
+	struct profile *profile = fixture_orders();
+	struct answer_options options = {0};
+	FILE *stream = fopen("/dev/full", "w");
+	struct err err = {0};
+
+	(void)state;
+	assert_non_null(stream);
+	assert_int_equal(report_answer(profile, &options, stream, &fixture_plain, &err), -ERR_FILE);
+	assert_contains(err.why, "No space left");
+	fclose(stream);
+	profile_free(profile);
+}
+
 static void states_that_the_kernel_contradicts_are_no_verdict(void **state)
 {
 	static const struct {
@@ -431,6 +473,8 @@ int main(void)
 	    cmocka_unit_test(color_only_where_it_is_wanted),
 	    cmocka_unit_test(changes_are_told_when_they_are_no_chance),
 	    cmocka_unit_test(doubts_are_said),
+	    cmocka_unit_test(scope_is_said),
+	    cmocka_unit_test(full_output_is_an_error),
 	    cmocka_unit_test(states_that_the_kernel_contradicts_are_no_verdict),
 	    cmocka_unit_test(children_are_listed),
 	};
