@@ -281,7 +281,7 @@ static int check_entry(const struct config *config, const struct config_entry *e
 		command = commands_find(commands, entry->command);
 		if (command == NULL) {
 			size_t i = 0;
-			for (; commands[i] != NULL && i < KEYS_LISTED_MAX; i++) {
+			for (; i < KEYS_LISTED_MAX && commands[i] != NULL; i++) {
 				names[i] = commands[i]->name;
 			}
 			names[i] = NULL;

@@ -256,7 +256,7 @@ static int unknown_word(const struct program *program, const char *word, struct 
 {
 	const char *names[COMMANDS_MAX + 1];
 	size_t count = 0;
-	for (; program->commands[count] != NULL && count < COMMANDS_MAX; count++) {
+	for (; count < COMMANDS_MAX && program->commands[count] != NULL; count++) {
 		names[count] = program->commands[count]->name;
 	}
 	names[count] = NULL;

@@ -147,7 +147,8 @@ static struct shown next_shown(const char *text, size_t size)
 static void put_character(FILE *stream, uint32_t character)
 {
 	uint8_t bytes[4];
-	fwrite(bytes, 1, utf8_encode(character, bytes), stream);
+	size_t size = utf8_encode(character, bytes);
+	fwrite(bytes, 1, size, stream);
 }
 
 size_t text_display_width(const char *utf8)
