@@ -140,7 +140,7 @@ static int write_view(const struct report_options *options, const struct profile
 		return lines_view_write(page, profile, shares, row_limit(options, ROWS_DEFAULT),
 					err);
 	if (options->processes) {
-		processes_view_write(page, profile, row_limit(options, ROWS_DEFAULT));
+		(void)processes_view_write(page, profile, row_limit(options, ROWS_DEFAULT), false);
 		return 0;
 	}
 	return threads_view_write(page, profile, selection, row_limit(options, ROWS_DEFAULT), err);

@@ -170,10 +170,8 @@ int report_answer(const struct profile *profile, const struct answer_options *op
 	page_sentence(&page, 0, STYLE_BOLD, verdict);
 	header_write(&page, profile, selection, &shares);
 	write_body(&page, profile, options, selection, &shares, kind);
-	if (profile->process_count > 2) {
-		processes_view_write(&page, profile, PROCESSES_SHOWN);
+	if (processes_view_write(&page, profile, PROCESSES_SHOWN, true))
 		page_blank(&page);
-	}
 	warnings_write(&page, profile, selection, &shares, options->damage);
 	write_next(&page, options);
 	samples_write(&page, profile, &shares);

@@ -14,7 +14,8 @@ struct table {
 	const struct page *page;
 	const struct profile *profile;
 	int decimals;
-	size_t rank, name, place, self, total, hot; /* widths; hot 0 = not shown */
+	size_t rank, name, place, self, total, hot; /* widths; place, hot 0 = not shown */
+	size_t interval;			    /* of self: " ± 1.2" */
 };
 
 int shares_decimals(const struct shares *shares)
@@ -68,13 +69,14 @@ static void measure(struct table *table, const struct share_row *rows, size_t co
 	size_t fixed, room, half;
 
 	table->rank = (size_t)snprintf(text, sizeof(text), "%zu", count);
-	table->name = table->place = table->hot = 0;
+	table->name = table->place = table->hot = table->interval = 0;
 	table->self = strlen("self");
 	table->total = strlen("total");
 	for (size_t i = 0; i < count; i++) {
 		widen(&table->name, function_shown(table->profile, rows[i].function));
 		widen(&table->place, row_place(table, &rows[i], text, sizeof(text)));
 		widen(&table->self, row_self(table, &rows[i], text, sizeof(text)));
+		widen(&table->interval, strchr(text, '%') + 1);
 		text_percent(text, sizeof(text), rows[i].total, table->decimals);
 		widen(&table->total, text);
 		widen(&table->hot, row_hot(table, &rows[i], text, sizeof(text)));
@@ -117,7 +119,7 @@ static void write_gap(const struct table *table)
 static void write_heading(const struct table *table, const char *title)
 {
 	const struct page *page = table->page;
-	size_t interval = table->decimals == 1 ? strlen(" - 1.2") : strlen(" - 12");
+	size_t interval = table->interval;
 	size_t title_width = table->name + (table->place > 0 ? GAP + table->place : 0);
 
 	fprintf(page->stream, "%*s", (int)table->rank + 1, "");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/filter.h"
+#include "report/answer.h"
 #include "report/functions_view.h"
 
 #define UNSEEN_SHARE_TO_MENTION 0.02
@@ -271,8 +272,9 @@ void warnings_write(const struct page *page, const struct profile *profile,
 	else if (!meta->complete)
 		warn(page, "the recording was not finished; up to its last second may be missing");
 	warn_of_states(page, profile, selection, shares);
-	if (counts->scheduled > 0 && (double)(counts->missed + counts->failed) >
-					 MISSED_SHARE_TO_WARN * (double)counts->scheduled) {
+	if (counts->scheduled >= ANSWER_SAMPLES_MIN &&
+	    (double)(counts->missed + counts->failed) >
+		MISSED_SHARE_TO_WARN * (double)counts->scheduled) {
 		snprintf(text, sizeof(text),
 			 "%.0f %% of the planned samples were missed or failed; the shares are of "
 			 "those that were taken",
@@ -280,7 +282,8 @@ void warnings_write(const struct page *page, const struct profile *profile,
 			     100);
 		warn(page, text);
 	}
-	if (samples > 0 && (double)shares->no_stack_count > UNSEEN_SHARE_TO_MENTION * samples) {
+	if (samples >= ANSWER_SAMPLES_MIN &&
+	    (double)shares->no_stack_count > UNSEEN_SHARE_TO_MENTION * samples) {
 		snprintf(text, sizeof(text),
 			 "%.1f %% of the samples have no Python stack (start, end, or no Python "
 			 "running)",

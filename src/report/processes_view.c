@@ -9,6 +9,8 @@
 
 #define PYTHON_COLUMNS 9
 #define NUMBER_COLUMNS 11
+#define NOTABLE_CPU_SHARE 0.01
+#define NOTABLE_CPU_NS 10e6
 
 struct process_row {
 	const struct profile_process *process;
@@ -72,18 +74,36 @@ static void write_row(const struct page *page, const struct profile *profile,
 	fputc('\n', page->stream);
 }
 
-void processes_view_write(const struct page *page, const struct profile *profile, size_t limit)
+/* Moves the notable rows to the front, in their order; how many there are. */
+static size_t move_notable(struct process_row *rows, size_t count)
+{
+	double least = NOTABLE_CPU_SHARE * cpu_of(rows[0].process);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		double cpu = cpu_of(rows[i].process);
+
+		if (i == 0 || rows[i].process->python.v != 0 ||
+		    (cpu >= least && cpu >= NOTABLE_CPU_NS))
+			rows[kept++] = rows[i];
+	}
+	return kept;
+}
+
+bool processes_view_write(const struct page *page, const struct profile *profile, size_t limit,
+			  bool notable_only)
 {
 	size_t count = profile->process_count > 0 ? profile->process_count - 1 : 0;
 	size_t fixed = 2 + 8 + 2 + 2 + PYTHON_COLUMNS + 3 * NUMBER_COLUMNS;
 	size_t command_width = page->columns > fixed + 12 ? page->columns - fixed : 12;
 	struct process_row *rows;
+	size_t shown;
 
 	if (count == 0)
-		return;
+		return false;
 	rows = mem_zalloc(count, sizeof(*rows));
 	if (rows == NULL)
-		return;
+		return false;
 	for (size_t i = 0; i < count; i++)
 		rows[i] = (struct process_row){&profile->processes[i + 1], 0, (uint32_t)i + 1};
 	for (size_t i = 0; i < profile->sample_count; i++) {
@@ -95,14 +115,22 @@ void processes_view_write(const struct page *page, const struct profile *profile
 	/* The first is the command itself and stays first. */
 	if (count > 2)
 		qsort(rows + 1, count - 1, sizeof(*rows), by_cpu);
+	shown = notable_only ? move_notable(rows, count) : count;
+	if (notable_only && shown < 2) {
+		mem_free(rows);
+		return false;
+	}
+	if (shown > limit)
+		shown = limit;
 	write_heading(page, command_width);
-	for (size_t i = 0; i < count && i < limit; i++)
+	for (size_t i = 0; i < shown; i++)
 		write_row(page, profile, &rows[i], command_width);
-	if (count > limit) {
+	if (count > shown) {
 		char text[96];
 
-		snprintf(text, sizeof(text), "and %zu more processes", count - limit);
+		snprintf(text, sizeof(text), "and %zu more: --processes --limit N", count - shown);
 		page_sentence(page, 12, STYLE_DIM, text);
 	}
 	mem_free(rows);
+	return true;
 }

@@ -5,7 +5,10 @@
 #include "profile/profile.h"
 #include "report/page.h"
 
-/* `limit` rows, those with the most CPU time first after the first process. */
-void processes_view_write(const struct page *, const struct profile *, size_t limit);
+/* `limit` rows, those with the most CPU time first after the first process.
+ * notable_only: Python processes and those with 1 % of the first's CPU time; then
+ * nothing is written when there is only one. Returns whether anything was. */
+bool processes_view_write(const struct page *, const struct profile *, size_t limit,
+			  bool notable_only);
 
 #endif

@@ -448,6 +448,7 @@ static void children_are_listed(void **state)
 	(void)state;
 	fixture_start(&fixture);
 	child.command = fixture_string(&fixture, "/bin/sh -c 'sleep 1'");
+	child.python = fixture_string(&fixture, "3.9.18");
 	assert_int_equal(profile_builder_add_process(fixture.builder, &child, &id, NULL), 0);
 	fixture_add(&fixture, fixture.main, ROOT "f@/srv/shop/orders.py:44", STATE_ON_CPU, 900);
 	profile = fixture_finish(&fixture);

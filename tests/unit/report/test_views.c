@@ -37,7 +37,7 @@ static char *show_at(enum view view, const struct profile *profile,
 	else if (view == VIEW_THREADS)
 		r = threads_view_write(&page, profile, selection, limit, NULL);
 	else
-		processes_view_write(&page, profile, limit);
+		(void)processes_view_write(&page, profile, limit, false);
 	assert_int_equal(r, 0);
 	shares_release(&shares);
 	fclose(stream);
@@ -340,7 +340,7 @@ static void processes_keep_the_command_first(void **state)
 	assert_true(strstr(text, "4711") < strstr(text, "5008"));
 	assert_true(strstr(text, "5008") < strstr(text, "5007"));
 	assert_lacks(text, "5006");
-	assert_contains(text, "and 7 more processes");
+	assert_contains(text, "and 7 more: --processes");
 	free(text);
 	profile_free(profile);
 }
