@@ -29,25 +29,20 @@ static int32_t load_i32(const uint8_t *bytes)
 
 /* ---- fingerprint ---- */
 
-static int32_t smaller(int32_t a, int32_t b)
-{
-	return a < b ? a : b;
-}
-
-static int32_t larger(int32_t a, int32_t b)
-{
-	return a > b ? a : b;
-}
-
 struct code_fingerprint_span code_fingerprint_span(const struct layout *layout)
 {
 	const struct layout_offsets *at = &layout->at;
-	int32_t first = smaller(smaller(at->code_name, at->code_filename),
-				smaller(at->code_linetable, at->code_firstlineno));
-	int32_t end = larger(larger(at->code_name, at->code_filename), at->code_linetable) + 8;
+	const int64_t words[] = {at->code_name, at->code_filename, at->code_linetable};
+	int64_t first = at->code_firstlineno, end = first + 4;
 
-	end = larger(end, at->code_firstlineno + 4);
-	return (struct code_fingerprint_span){first, (uint32_t)(end - first)};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		first = words[i] < first ? words[i] : first;
+		end = words[i] + 8 > end ? words[i] + 8 : end;
+	}
+	/* Offsets may come from the target: callers have room for the stated maximum only. */
+	if (first < 0 || end - first > CODE_FINGERPRINT_SPAN_MAX)
+		return (struct code_fingerprint_span){0, 0};
+	return (struct code_fingerprint_span){(int32_t)first, (uint32_t)(end - first)};
 }
 
 void code_fingerprint_from_span(const struct layout *layout, const uint8_t *span,
@@ -58,6 +53,9 @@ void code_fingerprint_from_span(const struct layout *layout, const uint8_t *span
 	uint64_t mix = 0;
 	uint32_t position = 0;
 
+	*ret_fingerprint = (struct code_fingerprint){{0}};
+	if (where.size == 0)
+		return;
 	for (; position + 8 <= where.size; position += 8)
 		mix = (mix ^ load_u64(span + position)) * 0x9e3779b97f4a7c15u;
 	if (position + 4 <= where.size)
@@ -72,28 +70,48 @@ void code_fingerprint_from_span(const struct layout *layout, const uint8_t *span
 /* ---- reading ---- */
 
 /* Fields that never change while a code object lives; compared after the rest was read. */
-static bool same_head(const struct layout *layout, const uint8_t *a, const uint8_t *b)
+#define HEAD_FIELDS 10
+struct head_field {
+	int32_t offset; /* NO_OFFSET: not in this version */
+	int32_t size;
+};
+
+static void list_head_fields(const struct layout *layout, struct head_field fields[HEAD_FIELDS])
 {
 	const struct layout_offsets *at = &layout->at;
-	const struct {
-		int32_t offset;
-		size_t size;
-	} fields[] = {
-	    {at->object_type, 8},
-	    {at->code_name, 8},
-	    {at->code_qualname, 8},
-	    {at->code_filename, 8},
-	    {at->code_linetable, 8},
-	    {at->code_firstlineno, 4},
-	    {at->code_flags, 4},
-	    {at->code_stacksize, 4},
-	    {at->code_consts, 8},
-	    {layout->code_storage == CODE_ADAPTIVE ? at->varobject_size_field : at->code_code, 8},
+	bool adaptive = layout->code_storage == CODE_ADAPTIVE;
+	const struct head_field list[HEAD_FIELDS] = {
+	    {at->object_type, 8},      {at->code_name, 8},
+	    {at->code_qualname, 8},    {at->code_filename, 8},
+	    {at->code_linetable, 8},   {at->code_firstlineno, 4},
+	    {at->code_flags, 4},       {at->code_stacksize, 4},
+	    {at->code_nlocalsplus, 4}, {adaptive ? at->varobject_size_field : at->code_code, 8},
 	};
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+	memcpy(fields, list, sizeof(list));
+}
+
+/* Offsets may come from the target (3.13+): none may lie outside of what is read. */
+static bool head_fits(const struct layout *layout)
+{
+	struct head_field fields[HEAD_FIELDS];
+
+	list_head_fields(layout, fields);
+	for (size_t i = 0; i < HEAD_FIELDS; i++)
+		if (fields[i].offset < NO_OFFSET ||
+		    fields[i].offset > layout->at.code_size - fields[i].size)
+			return false;
+	return code_fingerprint_span(layout).size > 0;
+}
+
+static bool same_head(const struct layout *layout, const uint8_t *a, const uint8_t *b)
+{
+	struct head_field fields[HEAD_FIELDS];
+
+	list_head_fields(layout, fields);
+	for (size_t i = 0; i < HEAD_FIELDS; i++)
 		if (fields[i].offset != NO_OFFSET &&
-		    memcmp(a + fields[i].offset, b + fields[i].offset, fields[i].size) != 0)
+		    memcmp(a + fields[i].offset, b + fields[i].offset, (size_t)fields[i].size) != 0)
 			return false;
 	return true;
 }
@@ -103,7 +121,7 @@ static int read_head(const struct remote_memory *memory, const struct layout *la
 {
 	/* To the end of the fixed part: code_size counts what the type itself says (one unit of
 	 * bytecode and padding may be in it), always allocated. */
-	if (layout->at.code_size > CODE_HEAD_MAX || layout->at.code_size <= 0)
+	if (layout->at.code_size > CODE_HEAD_MAX || layout->at.code_size <= 0 || !head_fits(layout))
 		return -ERR_LIMIT;
 	return remote_read(memory, address, head, (size_t)layout->at.code_size, NULL);
 }

@@ -26,7 +26,8 @@ struct code_fingerprint {
 /* Ranges to read for a fingerprint: contiguous span [offset, offset + size) of the code object;
  * code_fingerprint_from_span picks the words. For hot paths: no allocation. Nothing in the span
  * changes while the code object lives (from 3.12 on it holds co_version too, a number of its own
- * for each code object). At most CODE_FINGERPRINT_SPAN_MAX bytes on every version. */
+ * for each code object). At most CODE_FINGERPRINT_SPAN_MAX bytes on every version;
+ * size 0 when a target's own offsets would make it larger. */
 #define CODE_FINGERPRINT_SPAN_MAX 160
 struct code_fingerprint_span {
 	int32_t offset;

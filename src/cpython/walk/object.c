@@ -59,6 +59,16 @@ struct str_head {
 	struct raddr data;
 };
 
+/* Offsets may come from the target (3.13+): none may lie outside of what is read. */
+static bool str_head_fits(const struct layout *layout)
+{
+	const struct layout_offsets *at = &layout->at;
+
+	return at->unicode_ascii_size > 0 && at->unicode_ascii_size <= STR_HEAD_MAX &&
+	       at->unicode_length >= 0 && at->unicode_length <= at->unicode_ascii_size - 8 &&
+	       at->unicode_state >= 0 && at->unicode_state <= at->unicode_ascii_size - 4;
+}
+
 /* From the bytes of a PyASCIIObject; false when no compact str has such a head. */
 static bool parse_str_head(const struct layout *layout, struct raddr object, const uint8_t *bytes,
 			   struct str_head *ret_head)
@@ -168,7 +178,7 @@ static int read_str(const struct remote_memory *memory, const struct layout *lay
 
 	if (error)
 		return error;
-	if (layout->at.unicode_ascii_size > STR_HEAD_MAX || max_bytes == SIZE_MAX)
+	if (!str_head_fits(layout) || max_bytes == SIZE_MAX)
 		return -ERR_LIMIT;
 	error = remote_read(memory, object, bytes, (size_t)layout->at.unicode_ascii_size, NULL);
 	if (error)
@@ -205,7 +215,7 @@ bool object_is_ascii_str(const struct remote_memory *memory, const struct layout
 	size_t head_size = (size_t)layout->at.unicode_ascii_size;
 	struct str_head head;
 
-	if (!is_object_address(object) || head_size > STR_HEAD_MAX || size > OBJECT_NAME_MAX)
+	if (!is_object_address(object) || !str_head_fits(layout) || size > OBJECT_NAME_MAX)
 		return false;
 	if (remote_read(memory, object, bytes, head_size + size, NULL))
 		return false;

@@ -198,10 +198,46 @@ static void fingerprint_spans_are_small_on_every_version(void **state)
 	}
 }
 
+/* Offsets that a target's own table could claim: refused, nothing is read outside of a buffer. */
+static void offsets_outside_the_head_are_refused(void **state)
+{
+	static uint8_t bytes[4096];
+	const struct remote_segment segment = {0x1000, bytes, sizeof(bytes)};
+	const int32_t wild[] = {-2, -100, 208, 9000, INT32_MAX, INT32_MIN};
+	struct remote_memory memory;
+
+	(void)state;
+	/* An object whose type, at 0x1400, is named "code". */
+	memcpy(bytes + 8, &(uint64_t){0x1400}, 8);
+	memcpy(bytes + 0x400 + layout_for_minor(13)->at.type_name, &(uint64_t){0x1800}, 8);
+	memcpy(bytes + 0x800, "code", 5);
+	remote_memory_init_image(&memory, &segment, 1);
+	for (size_t i = 0; i < sizeof(wild) / sizeof(wild[0]); i++) {
+		struct layout layout = *layout_for_minor(13);
+		int32_t *const fields[] = {&layout.at.code_filename, &layout.at.code_linetable,
+					   &layout.at.code_firstlineno, &layout.at.code_flags,
+					   &layout.at.varobject_size_field};
+
+		for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++) {
+			struct code_info *info = NULL;
+			int32_t good = *fields[f];
+
+			*fields[f] = wild[i];
+			assert_int_equal(
+			    code_info_read(&memory, &layout, (struct raddr){0x1000}, &info, NULL),
+			    -ERR_LIMIT);
+			assert_true(code_fingerprint_span(&layout).size <=
+				    CODE_FINGERPRINT_SPAN_MAX);
+			*fields[f] = good;
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fingerprint_spans_are_small_on_every_version),
+	    cmocka_unit_test(offsets_outside_the_head_are_refused),
 	    cmocka_unit_test(every_offset_has_the_location_that_the_interpreter_says),
 	    cmocka_unit_test(tables_without_columns_are_read_too_and_what_is_no_code_is_refused),
 	};
