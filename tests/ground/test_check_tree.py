@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 PATH = os.path.join(REPOSITORY, "tools", "check", "check_tree.py")
 spec = importlib.util.spec_from_file_location("check_tree", PATH)

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 
 def dev(*args):

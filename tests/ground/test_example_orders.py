@@ -9,7 +9,7 @@ import re
 import subprocess
 import time
 
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 ORDERS = os.path.join(REPOSITORY, "examples", "orders", "orders.py")
 COUNT = 18000  # enough that the line is most of the run, in 2-3 s

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 FLAGS = ["-fsyntax-only", "-std=gnu11", "-Wall", "-Wextra", "-Wno-missing-field-initializers",
          "-Werror", "-D_GNU_SOURCE", "-I", os.path.join(REPOSITORY, "src"), "-x", "c", "-"]

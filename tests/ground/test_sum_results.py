@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from conftest import REPOSITORY
+from support import REPOSITORY
 
 CASES = {
     "all passed": ({"a.json": '{"result": "OK"}\n{"result": "OK"}\n'}, "2 passed, 0 failed", 0),

@@ -1,8 +1,8 @@
-"""The helpers of conftest.py keep their promises: the pid is the interpreter's own."""
+"""The helpers of support.py keep their promises: the pid is the interpreter's own."""
 
 import os
 
-from conftest import SUPPORTED, missing_versions
+from support import SUPPORTED, missing_versions
 
 
 def test_target_is_ready_and_its_pid_is_the_interpreter(interpreter, spawn_target):

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from conftest import REPOSITORY, found_interpreters, plain_environment
+from support import REPOSITORY, found_interpreters, plain_environment
 
 COPIED = ["src", "python", "tools", "meson.build", "meson_options.txt", "pyproject.toml",
           "README.md", "LICENSE"]
