@@ -337,12 +337,8 @@ class Target:
                 pass
 
 
-@pytest.fixture
-def spawn_target():
-    """spawn_target(interpreter, script, args=(), env=None, ready=True) -> Target.
-
-    `script` is a path, or a name in tests/targets. Returns when the target has written a line
-    that starts with READY. All that it started are ended when the test ends, and nothing else."""
+def spawning():
+    """Yields the function of the two fixtures below, then ends all that it started."""
     started = []
 
     def spawn(interpreter, script, args=(), env=None, ready=True, options=("-u",), cwd=None):
@@ -359,6 +355,21 @@ def spawn_target():
     yield spawn
     for target in started:
         target.end()
+
+
+@pytest.fixture
+def spawn_target():
+    """spawn_target(interpreter, script, args=(), env=None, ready=True) -> Target.
+
+    `script` is a path, or a name in tests/targets. Returns when the target has written a line
+    that starts with READY. All that it started are ended when the test ends, and nothing else."""
+    yield from spawning()
+
+
+@pytest.fixture(scope="module")
+def spawn_target_for_module():
+    """spawn_target, but what it starts lives as long as the tests of one file need it."""
+    yield from spawning()
 
 
 # --- the program ------------------------------------------------------------
