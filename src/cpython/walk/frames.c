@@ -7,7 +7,7 @@
 #include "base/err.h"
 
 #define PAGE_BYTES 4096u
-#define PAGE_TABLE_SLOTS 8192u /* power of two, over twice FRAMES_WINDOWS_MAX / 2 */
+#define PAGE_TABLE_SLOTS (2u * FRAMES_WINDOWS_MAX) /* power of two: never more than half full */
 #define CHUNK_SLACK_BYTES 768u /* read beyond the last stack's end: it may have grown */
 #define CHUNK_BYTES_MAX (4u << 20)
 #define TAG_MASK 3ull
@@ -64,8 +64,9 @@ int stack_reader_init(struct stack_reader *reader, const struct remote_memory *m
 	reader->buffer = mem_alloc(FRAMES_BUFFER_BYTES);
 	reader->windows = mem_alloc(FRAMES_WINDOWS_MAX * sizeof(*reader->windows));
 	reader->page_slots = mem_zalloc(PAGE_TABLE_SLOTS, sizeof(*reader->page_slots));
+	reader->chunks = mem_alloc(FRAMES_CHUNKS_MAX * sizeof(*reader->chunks));
 	reader->page_mask = PAGE_TABLE_SLOTS - 1;
-	if (reader->buffer && reader->windows && reader->page_slots)
+	if (reader->buffer && reader->windows && reader->page_slots && reader->chunks)
 		return 0;
 	stack_reader_release(reader);
 	return -ERR_MEMORY;
@@ -76,6 +77,7 @@ void stack_reader_release(struct stack_reader *reader)
 	mem_free(reader->buffer);
 	mem_free(reader->windows);
 	mem_free(reader->page_slots);
+	mem_free(reader->chunks);
 	memset(reader, 0, sizeof(*reader));
 }
 
@@ -175,6 +177,8 @@ int stack_reader_fetch(struct stack_reader *reader, uint64_t tstate,
 	uint32_t next = 0, first_window = 0;
 	ssize_t got;
 
+	if (extra_count > REMOTE_RANGES_MAX - 2)
+		return -ERR_LIMIT;
 	windows_reset(reader);
 	reader->tstate = tstate;
 	reader->have_tstate = reader->have_cframe = false;
@@ -321,105 +325,125 @@ static const uint8_t *window_find(struct stack_reader *reader, uint64_t address,
 
 static const uint8_t *window_read(struct stack_reader *reader, uint64_t start, uint32_t size)
 {
-	struct stack_window *window;
+	size_t buffer_used = reader->buffer_used;
+	struct stack_window *window = window_reserve(reader, start, size);
 
-	/* A shorter window of the same place is out of date now: nothing finds it, nothing
-	 * predicts it. */
-	for (uint32_t i = 0; i < reader->window_count; i++)
-		if (reader->windows[i].start == start)
-			reader->windows[i].size = reader->windows[i].used = 0;
-	window = window_reserve(reader, start, size);
 	if (!window)
 		return NULL;
 	reader->reads++;
 	if (remote_read(reader->memory, (struct raddr){start}, (uint8_t *)(uintptr_t)window->bytes,
 			size, NULL) < 0) {
 		reader->window_count--;
+		reader->buffer_used = buffer_used;
 		return NULL;
 	}
+	/* A shorter window of the same place is out of date now: nothing finds it, nothing
+	 * predicts it. */
+	for (uint32_t i = 0; i + 1 < reader->window_count; i++)
+		if (reader->windows[i].start == start)
+			reader->windows[i].size = reader->windows[i].used = 0;
 	window_publish(reader, reader->window_count - 1);
 	return window->bytes;
 }
 
-/* A heap frame may cross into the next page: then it gets a window of its own size, two pages. */
+/* A heap frame may cross into the next page: then its first page gets a window of two pages, which
+ * takes the place of a shorter one. */
 static const uint8_t *read_heap_frame(struct stack_reader *reader, uint64_t frame, uint32_t head)
 {
 	uint64_t page = frame & ~(uint64_t)(PAGE_BYTES - 1);
 	uint32_t size = frame + head > page + PAGE_BYTES ? 2 * PAGE_BYTES : PAGE_BYTES;
-	uint32_t *slot = page_slot(reader, page / PAGE_BYTES);
 
-	*slot = 0; /* a shorter window of this page may be there: the new one takes its place */
 	if (window_read(reader, page, size))
 		return window_find(reader, frame, head);
 	/* The next page is not mapped, or we are out of room. */
 	return NULL;
 }
 
-/* The chunk that holds `frame`, walking down the list of chunks from the top one; its part up to
- * the end of the frame's head is read as one window. */
-struct chunk_cursor {
-	uint64_t chunk, top;
-	bool started;
-};
-
-static const uint8_t *read_chunk_frame(struct stack_reader *reader, struct chunk_cursor *cursor,
-				       uint64_t frame, uint32_t head)
+/* Reads the head of the next chunk down the list; NULL at its end, or where it is broken. */
+static const struct stack_chunk *chunk_next(struct stack_reader *reader)
 {
 	const struct layout_offsets *at = &reader->layout->at;
 	uint32_t header = (uint32_t)at->chunk_data;
+	uint64_t start = reader->next_chunk, previous;
+	struct stack_chunk *chunk;
+	const uint8_t *bytes;
+	uint8_t local[64];
 
-	for (int guard = 0; guard < 1024 && cursor->chunk; guard++) {
-		const uint8_t *bytes = window_find(reader, cursor->chunk, header);
-		uint64_t size, end, previous;
-		uint8_t local[64];
+	reader->next_chunk = 0;
+	if (!start || reader->chunk_count == FRAMES_CHUNKS_MAX || header > sizeof(local))
+		return NULL;
+	bytes = window_find(reader, start, header);
+	if (!bytes) {
+		reader->reads++;
+		if (remote_read(reader->memory, (struct raddr){start}, local, header, NULL) < 0)
+			return NULL;
+		bytes = local;
+	}
+	chunk = &reader->chunks[reader->chunk_count];
+	chunk->start = start;
+	chunk->size = load_u64(bytes + at->chunk_size);
+	if (chunk->size < header || chunk->size > CHUNK_BYTES_MAX)
+		return NULL;
+	previous = load_u64(bytes + at->chunk_previous);
+	if (!(previous & 7) && previous <= ADDRESS_MAX)
+		reader->next_chunk = previous;
+	reader->chunk_count++;
+	return chunk;
+}
 
-		if (!bytes) {
-			if (header > sizeof(local))
-				return NULL;
-			reader->reads++;
-			if (remote_read(reader->memory, (struct raddr){cursor->chunk}, local,
-					header, NULL) < 0)
-				return NULL;
-			bytes = local;
+/* The chunk that holds `frame`. Heads are read once a walk, however many frames lie elsewhere. */
+static const struct stack_chunk *chunk_of(struct stack_reader *reader, uint64_t frame)
+{
+	const struct stack_chunk *chunk;
+
+	for (uint32_t i = 0; i < reader->chunk_count; i++) {
+		uint32_t at = reader->last_chunk + i;
+
+		if (at >= reader->chunk_count)
+			at -= reader->chunk_count;
+		chunk = &reader->chunks[at];
+		if (frame >= chunk->start && frame - chunk->start < chunk->size) {
+			reader->last_chunk = at;
+			return chunk;
 		}
-		size = load_u64(bytes + at->chunk_size);
-		previous = load_u64(bytes + at->chunk_previous);
-		if (size < header || size > CHUNK_BYTES_MAX)
-			return NULL;
-		if (frame >= cursor->chunk && frame < cursor->chunk + size) {
-			end = frame + head;
-			if (!cursor->started && cursor->top > end &&
-			    cursor->top <= cursor->chunk + size)
-				end = cursor->top;
-			if (end > cursor->chunk + size)
-				return NULL;
-			cursor->started = true;
-			if (!window_read(reader, cursor->chunk, (uint32_t)(end - cursor->chunk)))
-				return NULL;
-			return window_find(reader, frame, head);
+	}
+	while ((chunk = chunk_next(reader)) != NULL) {
+		if (frame >= chunk->start && frame - chunk->start < chunk->size) {
+			reader->last_chunk = reader->chunk_count - 1;
+			return chunk;
 		}
-		cursor->started = true;
-		if (previous & 7 || previous > ADDRESS_MAX)
-			return NULL;
-		cursor->chunk = previous;
 	}
 	return NULL;
 }
 
-/* The head of a frame that no window holds yet. */
-static const uint8_t *frame_miss(struct stack_reader *reader, struct chunk_cursor *cursor,
-				 uint64_t frame, uint32_t head)
+/* A frame in a data-stack chunk: the chunk's part up to the end of the frame's head is read as one
+ * window (of the top chunk, all that is in use). */
+static const uint8_t *read_chunk_frame(struct stack_reader *reader, uint64_t frame, uint32_t head)
 {
-	struct chunk_cursor saved = *cursor;
+	const struct stack_chunk *chunk = chunk_of(reader, frame);
+	uint64_t end = frame + head;
+
+	if (!chunk || end > chunk->start + chunk->size)
+		return NULL;
+	if (chunk == reader->chunks && reader->top > end &&
+	    reader->top <= chunk->start + chunk->size)
+		end = reader->top;
+	if (!window_read(reader, chunk->start, (uint32_t)(end - chunk->start)))
+		return NULL;
+	return window_find(reader, frame, head);
+}
+
+/* The head of a frame that no window holds yet. */
+static const uint8_t *frame_miss(struct stack_reader *reader, uint64_t frame, uint32_t head)
+{
 	const uint8_t *bytes;
 
 	if (heap_frames(reader))
 		return read_heap_frame(reader, frame, head);
-	bytes = read_chunk_frame(reader, cursor, frame, head);
+	bytes = read_chunk_frame(reader, frame, head);
 	if (bytes)
 		return bytes;
 	/* Not in a chunk: a generator's frame on the heap, or a shim on the C stack. */
-	*cursor = saved;
 	if (!window_read(reader, frame, head))
 		return NULL;
 	return window_find(reader, frame, head);
@@ -464,8 +488,7 @@ static bool frame_is_shim(const struct layout *layout, const uint8_t *head)
 }
 
 /* What this stack needed is what the next fetch reads in advance. */
-static void remember_windows(const struct stack_reader *reader, struct stack_prediction *prediction,
-			     uint64_t top)
+static void remember_windows(const struct stack_reader *reader, struct stack_prediction *prediction)
 {
 	const struct layout_offsets *at = &reader->layout->at;
 	uint64_t chunk =
@@ -480,7 +503,8 @@ static void remember_windows(const struct stack_reader *reader, struct stack_pre
 		if (!size)
 			continue;
 		if (window->start == chunk && chunk) {
-			uint64_t want = (top > chunk ? top - chunk : size) + CHUNK_SLACK_BYTES;
+			uint64_t want =
+			    (reader->top > chunk ? reader->top - chunk : size) + CHUNK_SLACK_BYTES;
 			uint64_t limit =
 			    16384; /* never past the smallest chunk's end unless known */
 
@@ -499,8 +523,8 @@ static void remember_windows(const struct stack_reader *reader, struct stack_pre
 	}
 }
 
-static int walk_chain(struct stack_reader *reader, uint64_t frame, struct chunk_cursor *cursor,
-		      struct raw_frame *frames, uint32_t capacity, uint32_t *flags)
+static int walk_chain(struct stack_reader *reader, uint64_t frame, struct raw_frame *frames,
+		      uint32_t capacity, uint32_t *flags)
 {
 	const struct layout *layout = reader->layout;
 	const struct layout_offsets *at = &layout->at;
@@ -511,7 +535,7 @@ static int walk_chain(struct stack_reader *reader, uint64_t frame, struct chunk_
 		const uint8_t *head;
 		uint64_t code;
 
-		if (steps++ >= 2 * FRAMES_DEPTH_MAX || depth == capacity) {
+		if (steps++ >= 2 * FRAMES_DEPTH_MAX) {
 			*flags |= STACK_TRUNCATED;
 			break;
 		}
@@ -521,7 +545,7 @@ static int walk_chain(struct stack_reader *reader, uint64_t frame, struct chunk_
 		}
 		head = window_find(reader, frame, head_size);
 		if (!head)
-			head = frame_miss(reader, cursor, frame, head_size);
+			head = frame_miss(reader, frame, head_size);
 		if (!head) {
 			*flags |= STACK_TORN;
 			break;
@@ -529,6 +553,10 @@ static int walk_chain(struct stack_reader *reader, uint64_t frame, struct chunk_
 		if (!frame_is_shim(layout, head)) {
 			int32_t offset;
 
+			if (depth == capacity) {
+				*flags |= STACK_TRUNCATED;
+				break;
+			}
 			code = load_u64(head + at->frame_code);
 			if (layout->executable_tagged)
 				code &= ~TAG_MASK;
@@ -551,7 +579,6 @@ int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *pred
 		      struct raw_frame *frames, uint32_t capacity, uint32_t *ret_flags)
 {
 	const struct layout_offsets *at = &reader->layout->at;
-	struct chunk_cursor cursor = {0};
 	uint32_t flags = 0;
 	int depth;
 
@@ -562,15 +589,16 @@ int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *pred
 		if (result < 0)
 			return result;
 	}
+	reader->chunk_count = reader->last_chunk = 0;
+	reader->next_chunk = reader->top = 0;
 	if (at->tstate_datastack_chunk >= 0) {
-		cursor.chunk = tstate_word(reader, at->tstate_datastack_chunk);
-		cursor.top = tstate_word(reader, at->tstate_datastack_top);
-		if (cursor.chunk & 7 || cursor.chunk > ADDRESS_MAX)
-			cursor.chunk = 0;
+		reader->next_chunk = tstate_word(reader, at->tstate_datastack_chunk);
+		reader->top = tstate_word(reader, at->tstate_datastack_top);
+		if (reader->next_chunk & 7 || reader->next_chunk > ADDRESS_MAX)
+			reader->next_chunk = 0;
 	}
-	depth = walk_chain(reader, stack_reader_current_frame(reader), &cursor, frames, capacity,
-			   &flags);
-	remember_windows(reader, prediction, cursor.top);
+	depth = walk_chain(reader, stack_reader_current_frame(reader), frames, capacity, &flags);
+	remember_windows(reader, prediction);
 	*ret_flags = flags;
 	if (depth == 0 && (flags & STACK_TORN))
 		return -ERR_TORN;

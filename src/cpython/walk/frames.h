@@ -26,6 +26,7 @@
 #define FRAMES_BUFFER_BYTES (16u << 20)
 #define FRAMES_PREDICTED_MAX 1024
 #define FRAMES_TSTATE_SPAN_MAX 4096
+#define FRAMES_CHUNKS_MAX 1024
 
 /* One activation. Leaf first in a stack. */
 struct raw_frame {
@@ -57,6 +58,10 @@ struct stack_window {
 	const uint8_t *bytes;
 };
 
+struct stack_chunk { /* of the data stack */
+	uint64_t start, size;
+};
+
 struct stack_reader {
 	const struct remote_memory *memory;
 	const struct layout *layout;
@@ -66,6 +71,9 @@ struct stack_reader {
 	uint32_t window_count, last_hit;
 	uint32_t *page_slots; /* page number → window index + 1, for heap frames */
 	uint32_t page_mask;
+	struct stack_chunk *chunks; /* met in this walk, from the top one down */
+	uint32_t chunk_count, last_chunk;
+	uint64_t next_chunk, top;	/* the one after them; where the data stack ends */
 	uint32_t span_start, span_size; /* part of the thread state that is read */
 	uint8_t tstate_span[FRAMES_TSTATE_SPAN_MAX];
 	uint8_t cframe_span[64];
