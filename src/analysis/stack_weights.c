@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analysis/filter.h"
+#include "analysis/torn_shares.h"
 #include "base/arena.h"
 #include "base/err.h"
 
@@ -205,6 +206,8 @@ int stack_weights_compute(struct stack_weights *weights, const struct profile *p
 	if (rc != 0)
 		return rc;
 	rc = sum_samples(weights, profile, selection, err);
+	if (rc == 0)
+		rc = torn_shares_apply(weights, profile, err);
 	if (rc == 0)
 		rc = sum_imports(weights, profile, err);
 	if (rc == 0 && selection->fold_library)

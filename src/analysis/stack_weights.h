@@ -18,6 +18,7 @@ struct stack_weights {
 	double weight_ns, square_sum;	      /* Σw and Σw² of the selection */
 	uint64_t sample_count, torn_count, no_stack_count;
 	double state_ns[STATE_COUNT];
+	double torn_shared_ns; /* torn parts given to the callees seen under the same caller */
 	double import_ns; /* under importlib's _find_and_load */
 };
 

@@ -11,6 +11,7 @@
 #define CHUNK_SLACK_BYTES 768u /* read beyond the last stack's end: it may have grown */
 #define CHUNK_BYTES_MAX (4u << 20)
 #define TAG_MASK 3ull
+#define OWNER_IS_GENERATOR 1 /* FRAME_OWNED_BY_GENERATOR in every version that has it */
 #define ADDRESS_MAX 0x7fffffffffffull
 
 static uint64_t load_u64(const uint8_t *bytes)
@@ -523,6 +524,31 @@ static void remember_windows(const struct stack_reader *reader, struct stack_pre
 	}
 }
 
+/* The caller's frame. While a generator is being suspended its link is cleared: read from another
+ * core it may be gone although the generator still ran when the leaf was read; the link that it had
+ * when it was last seen is then taken, and said. */
+static uint64_t frame_back(struct stack_reader *reader, uint64_t frame, const uint8_t *head,
+			   uint32_t *flags)
+{
+	const struct layout *layout = reader->layout;
+	uint64_t back = load_u64(head + layout->at.frame_back);
+	struct recalled_link *link;
+
+	if (!reader->target_runs || layout->frame_owner == OWNER_NONE ||
+	    head[layout->at.frame_owner] != OWNER_IS_GENERATOR)
+		return back;
+	link = &reader->recalled[(frame >> 4) % FRAMES_RECALLED];
+	if (back) {
+		*link = (struct recalled_link){frame, back};
+	} else if (link->frame == frame) {
+		*flags |= STACK_RECALLED;
+		back = link->back;
+	} else {
+		*flags |= STACK_TORN;
+	}
+	return back;
+}
+
 static int walk_chain(struct stack_reader *reader, uint64_t frame, struct raw_frame *frames,
 		      uint32_t capacity, uint32_t *flags)
 {
@@ -570,9 +596,57 @@ static int walk_chain(struct stack_reader *reader, uint64_t frame, struct raw_fr
 			frames[depth].offset = offset;
 			frames[depth++].reserved = 0;
 		}
-		frame = load_u64(head + at->frame_back);
+		frame = frame_back(reader, frame, head, flags);
 	}
 	return (int)depth;
+}
+
+/* 3.11, 3.12: what the frame that entered this run of the evaluation loop was called from;
+ * UINT64_MAX when the chain breaks before it. */
+static uint64_t back_of_entry(struct stack_reader *reader, uint64_t frame)
+{
+	const struct layout_offsets *at = &reader->layout->at;
+	uint32_t head_size = (uint32_t)at->frame_size;
+
+	for (uint32_t steps = 0; steps < 2 * FRAMES_DEPTH_MAX && frame; steps++) {
+		const uint8_t *head;
+		bool entry;
+
+		if ((frame & 7) || frame > ADDRESS_MAX)
+			break;
+		head = window_find(reader, frame, head_size);
+		if (!head)
+			head = frame_miss(reader, frame, head_size);
+		if (!head)
+			break;
+		entry = at->frame_is_entry >= 0 ? head[at->frame_is_entry] != 0
+						: frame_is_shim(reader->layout, head);
+		frame = load_u64(head + at->frame_back);
+		if (entry)
+			return frame;
+	}
+	return UINT64_MAX;
+}
+
+/* 3.11, 3.12: _PyEval_EvalFrameDefault publishes its _PyCFrame before it has set current_frame in
+ * it (Python/ceval.c): for some instructions the word holds whatever lay on the C stack. A true one
+ * leads to the frame that the previous _PyCFrame runs; if it does not, that frame is the leaf. */
+static uint64_t cframe_leaf(struct stack_reader *reader)
+{
+	const struct layout_offsets *at = &reader->layout->at;
+	uint64_t leaf = load_u64(reader->cframe_span + at->cframe_current_frame);
+	uint64_t previous = load_u64(reader->cframe_span + at->cframe_previous), expected;
+	const uint8_t *bytes;
+
+	if (!previous || (previous & 7) || previous > ADDRESS_MAX)
+		return previous ? 0 : leaf;
+	bytes = window_find(reader, previous, (uint32_t)at->cframe_size);
+	if (!bytes && window_read(reader, previous, (uint32_t)at->cframe_size))
+		bytes = window_find(reader, previous, (uint32_t)at->cframe_size);
+	if (!bytes)
+		return leaf;
+	expected = load_u64(bytes + at->cframe_current_frame);
+	return back_of_entry(reader, leaf) == expected ? leaf : expected;
 }
 
 int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *prediction,
@@ -580,6 +654,7 @@ int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *pred
 {
 	const struct layout_offsets *at = &reader->layout->at;
 	uint32_t flags = 0;
+	uint64_t leaf;
 	int depth;
 
 	if (!reader->have_tstate)
@@ -597,7 +672,9 @@ int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *pred
 		if (reader->next_chunk & 7 || reader->next_chunk > ADDRESS_MAX)
 			reader->next_chunk = 0;
 	}
-	depth = walk_chain(reader, stack_reader_current_frame(reader), frames, capacity, &flags);
+	leaf = reader->layout->frame_link == FRAME_LINK_CFRAME ? cframe_leaf(reader)
+							       : stack_reader_current_frame(reader);
+	depth = walk_chain(reader, leaf, frames, capacity, &flags);
 	remember_windows(reader, prediction);
 	*ret_flags = flags;
 	if (depth == 0 && (flags & STACK_TORN))

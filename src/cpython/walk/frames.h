@@ -39,6 +39,7 @@ struct raw_frame {
 enum stack_flag {
 	STACK_TRUNCATED = 1 << 0, /* deeper than FRAMES_DEPTH_MAX: the root end is missing */
 	STACK_TORN = 1 << 1,	  /* the chain broke: frames below the last one are unknown */
+	STACK_RECALLED = 1 << 2,  /* a generator's caller is the one it had when last seen */
 };
 
 /* What the last stack of one thread needed; zero it for a new thread. */
@@ -62,6 +63,11 @@ struct stack_chunk { /* of the data stack */
 	uint64_t start, size;
 };
 
+#define FRAMES_RECALLED 256
+struct recalled_link {
+	uint64_t frame, back;
+};
+
 struct stack_reader {
 	const struct remote_memory *memory;
 	const struct layout *layout;
@@ -79,6 +85,8 @@ struct stack_reader {
 	uint8_t cframe_span[64];
 	uint64_t tstate, cframe;
 	bool have_tstate, have_cframe;
+	bool target_runs; /* the owner says: reads are from another core */
+	struct recalled_link recalled[FRAMES_RECALLED];
 	uint64_t reads; /* system calls made, for the statistics */
 };
 
