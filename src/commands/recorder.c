@@ -171,11 +171,18 @@ static void reap(struct recorder *recorder)
 {
 	struct profile_builder *builder = session_builder(recorder->session);
 	struct rusage usage, own;
-	int status;
+	int status, result;
 
-	if (!recorder->launched || recorder->reaped ||
-	    launch_poll(&recorder->launch, &status, &usage, NULL) != 1)
+	if (!recorder->launched || recorder->reaped)
 		return;
+	result = launch_poll(&recorder->launch, &status, &usage, NULL);
+	if (result == 0)
+		return;
+	if (result < 0) {
+		/* Somebody else took its status: unknown, and nothing more to wait for. */
+		recorder->reaped = true;
+		return;
+	}
 	recorder->reaped = true;
 	recorder->recorded->exit_status = launch_exit_code(status);
 	profile_builder_meta(builder)->exit_status = recorder->recorded->exit_status;

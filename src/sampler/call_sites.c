@@ -8,7 +8,8 @@
 
 #define CONFIRM_EVERY 8u /* samples; until a stack's pairs are known, every one */
 #define KNOWN_MIN 2u	 /* confirmations before a pair counts as possible */
-#define KNOWN_SHARE 200u /* and at least 1 / this of the site's confirmations */
+#define KNOWN_SHARE 100u /* and at least 1 / this of the site's confirmations */
+#define HEAD_SPAN_MAX 128
 #define YOUNG_MAX 64u	 /* confirmations under which a site may still have unseen callees */
 #define SIZES_MAX (1u << 18)
 
@@ -107,7 +108,10 @@ static uint64_t code_bytes(struct call_sites *sites, uint64_t code)
 	return size;
 }
 
-static void tear_above(struct raw_frame *frames, uint32_t *depth, uint32_t caller_index)
+/* What stands above the caller is not known; where the caller stands on an instruction that was
+ * never seen to call, it has moved on since: its line is not known either. */
+static void tear_above(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth,
+		       uint32_t caller_index)
 {
 	uint32_t removed = caller_index - 1;
 
@@ -115,6 +119,8 @@ static void tear_above(struct raw_frame *frames, uint32_t *depth, uint32_t calle
 	*depth -= removed;
 	frames[0].code = 0;
 	frames[0].offset = -1;
+	if (!edge_count(sites, frames[1].code, frames[1].offset, 0))
+		frames[1].offset = FRAME_OFFSET_UNKNOWN;
 }
 
 enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames,
@@ -129,50 +135,73 @@ enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *f
 
 		if (pair_known(sites, caller, callee->code, total))
 			continue;
-		tear_above(frames, depth, i + 1);
+		tear_above(sites, frames, depth, i + 1);
 		return CALL_TORN;
 	}
 	return CALL_KNOWN;
 }
 
-/* Are the heads of the top frames and the way to them as they were? */
-static bool unchanged(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth)
+/* Where a frame's code and position lie: one span of its head. */
+struct head_span {
+	uint32_t from, size, code_at, position_at;
+};
+
+static struct head_span head_span_of(const struct layout *layout)
 {
-	const struct layout_offsets *at = &sites->layout->at;
-	uint32_t count = depth < CALL_SITES_EDGES + 1 ? depth : CALL_SITES_EDGES + 1;
-	struct remote_range ranges[2 * (CALL_SITES_EDGES + 1)] = {0};
-	uint64_t code[CALL_SITES_EDGES + 1], position[CALL_SITES_EDGES + 1] = {0};
-	uint32_t wide = sites->layout->frame_position == POSITION_LASTI_BYTES ||
-				sites->layout->frame_position == POSITION_LASTI_UNITS
-			    ? 4
-			    : 8;
-	ssize_t wanted = 0;
+	uint32_t code = (uint32_t)layout->at.frame_code, position = (uint32_t)layout->at.frame_position;
+	uint32_t low = code < position ? code : position, high = code < position ? position : code;
 
-	if (count == 0)
-		return false;
-	for (uint32_t i = 0; i < count; i++) {
-		ranges[2 * i] = (struct remote_range){
-		    {frames[i].address + (uint64_t)at->frame_position}, &position[i], wide};
-		ranges[2 * i + 1] = (struct remote_range){
-		    {frames[i].address + (uint64_t)at->frame_code}, &code[i], 8};
-		wanted += wide + 8;
+	return (struct head_span){low, high - low + 8, code - low, position - low};
+}
+
+static int64_t position_offset(const struct layout *layout, const uint8_t *field, uint64_t code)
+{
+	uint64_t pointer;
+	int32_t lasti;
+
+	if (layout->frame_position == POSITION_LASTI_BYTES ||
+	    layout->frame_position == POSITION_LASTI_UNITS) {
+		memcpy(&lasti, field, sizeof(lasti));
+		return layout->frame_position == POSITION_LASTI_UNITS && lasti > 0 ? 2 * (int64_t)lasti
+										    : lasti;
 	}
-	if (remote_read_ranges(sites->memory, ranges, 2 * count) != wanted)
+	memcpy(&pointer, field, sizeof(pointer));
+	return (int64_t)(pointer - (code + (uint64_t)layout->at.code_code));
+}
+
+/* Are the top frames as they were, and is the leaf still the one that runs? The word that tells it
+ * is read last: a frame that is dead by then confirms nothing, however whole it looks. */
+static bool unchanged(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth,
+		      uint64_t leaf_word)
+{
+	struct head_span span = head_span_of(sites->layout);
+	uint32_t count = depth < CALL_SITES_EDGES + 1 ? depth : CALL_SITES_EDGES + 1;
+	struct remote_range ranges[CALL_SITES_EDGES + 2] = {0};
+	uint8_t heads[CALL_SITES_EDGES + 1][HEAD_SPAN_MAX];
+	uint64_t leaf;
+
+	if (count == 0 || span.size > HEAD_SPAN_MAX)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		ranges[i] =
+		    (struct remote_range){{frames[i].address + span.from}, heads[i], span.size};
+	ranges[count] = (struct remote_range){{leaf_word}, &leaf, sizeof(leaf)};
+	if (remote_read_ranges(sites->memory, ranges, count + 1) !=
+	    (ssize_t)(count * span.size + sizeof(leaf)))
+		return false;
+	if (leaf != frames[0].address)
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t now = sites->layout->executable_tagged ? code[i] & ~3ull : code[i];
-		int64_t offset;
+		uint64_t code;
 
-		if (now != frames[i].code)
+		memcpy(&code, heads[i] + span.code_at, sizeof(code));
+		if (sites->layout->executable_tagged)
+			code &= ~3ull;
+		if (code != frames[i].code)
 			return false;
-		if (i == 0)
-			continue; /* the leaf moves on by itself */
-		if (wide == 4)
-			offset = (int64_t)(int32_t)position[i] *
-				 (sites->layout->frame_position == POSITION_LASTI_UNITS ? 2 : 1);
-		else
-			offset = (int64_t)(position[i] - (now + (uint64_t)at->code_code));
-		if (offset != frames[i].offset)
+		/* The leaf moves on by itself. */
+		if (i > 0 && position_offset(sites->layout, heads[i] + span.position_at, code) !=
+				 frames[i].offset)
 			return false;
 	}
 	return true;
@@ -200,7 +229,7 @@ static bool sites_are_young(struct call_sites *sites, const struct raw_frame *fr
 }
 
 enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames,
-				   uint32_t *depth)
+				   uint32_t *depth, uint64_t leaf_word)
 {
 	bool known;
 
@@ -213,14 +242,14 @@ enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *f
 		if (size && frames[i].offset >= 0 && (uint64_t)frames[i].offset >= size) {
 			if (i + 1 >= *depth)
 				return CALL_TORN;
-			tear_above(frames, depth, i + 1);
+			tear_above(sites, frames, depth, i + 1);
 			return CALL_TORN;
 		}
 	}
 	known = all_known(sites, frames, *depth);
 	if (known && sites->turn++ % CONFIRM_EVERY)
 		return CALL_KNOWN;
-	if (unchanged(sites, frames, *depth)) {
+	if (unchanged(sites, frames, *depth, leaf_word)) {
 		call_sites_learn(sites, frames, *depth);
 		/* Twice the same: taken as it is, unless its site is known to call others. */
 		if (known || sites_are_young(sites, frames, *depth))

@@ -18,10 +18,10 @@
 #include "base/hash_map.h"
 #include "cpython/walk/frames.h"
 
-#define CALL_SITES_EDGES 4 /* pairs nearest to the leaf that are checked */
+#define CALL_SITES_EDGES 6 /* pairs nearest to the leaf that are checked */
 #define CALL_SITES_SLOTS (1u << 15)
 
-enum call_verdict { CALL_KNOWN, CALL_INFERRED, CALL_TORN };
+enum call_verdict { CALL_KNOWN, CALL_TORN };
 
 struct call_edge {
 	uint64_t caller;
@@ -44,9 +44,10 @@ int call_sites_init(struct call_sites *sites, const struct remote_memory *memory
 void call_sites_release(struct call_sites *sites);
 
 /* Checks the pairs nearest to the leaf and changes frames where they can't be (a torn frame has
- * code 0). Now and then reads the heads again, to learn. */
+ * code 0). Now and then reads the heads again, to learn; leaf_word is where
+ * the target keeps the address of its running frame. */
 enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames,
-				   uint32_t *depth);
+				   uint32_t *depth, uint64_t leaf_word);
 
 /* Same, with the confirmation given (tests, simulated targets): does not read. */
 enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames,

@@ -111,6 +111,8 @@ static int frame_of(struct name_table *table, const struct keyed_frame *keyed,
 	}
 	code = &table->codes[keyed->code_key];
 	frame.function = code->function;
+	if (!code->info)
+		frame.kind = FRAME_TORN; /* which function this was is not known */
 	if (code->info &&
 	    code_location_at(code->info, table->layout->line_table, keyed->offset, &location)) {
 		frame.line = location.line > 0 ? (uint32_t)location.line : 0;
@@ -122,6 +124,12 @@ static int frame_of(struct name_table *table, const struct keyed_frame *keyed,
 	if (result == 0)
 		u64_map_put(&table->frames, key, ret_id->v); /* a cache: failing is fine */
 	return result;
+}
+
+static bool is_internal(const struct name_table *table, uint32_t code_key)
+{
+	return code_key && code_key < table->code_count && table->codes[code_key].info &&
+	       code_info_is_internal(table->codes[code_key].info);
 }
 
 int name_table_stack(struct name_table *table, uint32_t stack_key, const struct keyed_frame *frames,
@@ -141,6 +149,8 @@ int name_table_stack(struct name_table *table, uint32_t stack_key, const struct 
 			result = profile_builder_stack(table->builder, stack, frame, &stack, err);
 	}
 	for (uint32_t i = depth; i-- > 0 && result == 0;) {
+		if (is_internal(table, frames[i].code_key))
+			continue;
 		result = frame_of(table, &frames[i], &frame, err);
 		if (result == 0)
 			result = profile_builder_stack(table->builder, stack, frame, &stack, err);

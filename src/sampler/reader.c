@@ -43,7 +43,7 @@ struct sampling_reader {
 	struct stopper stopper;
 	struct schedule schedule;
 	struct rate_control control;
-	struct raw_frame *frames;
+	struct raw_frame *frames, *again;
 
 	struct watched_thread *subject; /* holds the lock now, or was the last to hold it */
 	int32_t bound_cpu;
@@ -234,6 +234,28 @@ static void classify(struct sampling_reader *reader, struct tick *tick)
 	record->times = tick->after;
 }
 
+/* From another core a chain may end early, at a frame that was being left. A stack that ends at
+ * another frame than the thread's last one is read again: if it ends there again, so it is. */
+static void check_root(struct sampling_reader *reader, struct tick *tick)
+{
+	struct watched_thread *subject = reader->subject;
+	uint64_t root = reader->frames[tick->depth - 1].address;
+	uint32_t flags = 0;
+	int depth;
+
+	if (root == subject->root || (tick->flags & (STACK_TORN | STACK_TRUNCATED)))
+		return;
+	if (fetch(reader, subject) < 0)
+		depth = -1;
+	else
+		depth = stack_reader_walk(&reader->stacks, &subject->prediction, reader->again,
+					  FRAMES_DEPTH_MAX, &flags);
+	if (depth > 0 && reader->again[depth - 1].address == root && !(flags & STACK_TORN))
+		subject->root = root;
+	else
+		tick->flags |= STACK_TORN;
+}
+
 static void intern(struct sampling_reader *reader, struct tick *tick)
 {
 	struct record_sample *record = &tick->record;
@@ -241,14 +263,14 @@ static void intern(struct sampling_reader *reader, struct tick *tick)
 	int result;
 
 	if (record->reader == READER_OTHER_CORE) {
-		enum call_verdict verdict =
-		    call_sites_check(&reader->sites, reader->frames, &tick->depth);
-
-		if (verdict == CALL_TORN)
+		check_root(reader, tick);
+		if (call_sites_check(&reader->sites, reader->frames, &tick->depth,
+				     stack_reader_leaf_word(&reader->stacks)) == CALL_TORN)
 			record->outcome = OUTCOME_TORN;
-		else if (verdict == CALL_INFERRED)
-			record->bits |= RECORD_CALLEE_INFERRED;
+	} else if (tick->depth > 0) {
+		reader->subject->root = reader->frames[tick->depth - 1].address;
 	}
+	tick->flags &= STACK_TRUNCATED | STACK_TORN;
 	result = stack_source_intern(&reader->source, reader->frames, tick->depth, tick->flags,
 				     generation, &record->stack_key);
 	if (result == -ERR_LIMIT) {
@@ -331,7 +353,7 @@ static void sample(struct sampling_reader *reader, uint64_t instant_ns, uint64_t
 	if (!reader->fastest)
 		cpu_before = cpu_thread_time_ns();
 	tick.record.time_ns = now - reader->options.origin_ns;
-	tick.record.late_ns = now > instant_ns ? (uint32_t)(now - instant_ns) : 0;
+	tick.record.late_ns = instant_ns && now > instant_ns ? (uint32_t)(now - instant_ns) : 0;
 	if (reader->options.reader == READER_STOPPING && stopper_stop(&reader->stopper) < 0) {
 		fail(&tick, CAUSE_OTHER);
 		atomic_store(&reader->ended, reader->stopper.gone);
@@ -475,7 +497,8 @@ static int reader_prepare(struct sampling_reader *reader)
 	if (result < 0)
 		return result;
 	reader->frames = mem_alloc(FRAMES_DEPTH_MAX * sizeof(*reader->frames));
-	if (!reader->frames || ring_init(&reader->ring, RING_BYTES) < 0 ||
+	reader->again = mem_alloc(FRAMES_DEPTH_MAX * sizeof(*reader->again));
+	if (!reader->frames || !reader->again || ring_init(&reader->ring, RING_BYTES) < 0 ||
 	    stack_reader_init(&reader->stacks, &reader->memory, &reader->runtime.layout) < 0 ||
 	    stack_source_init(&reader->source, &reader->memory, &reader->runtime.layout, &sink,
 			      reader->options.seed) < 0 ||
@@ -494,6 +517,7 @@ static int reader_prepare(struct sampling_reader *reader)
 	/* At full speed the reader has a core of its own: naming codes at once costs the target
 	 * nothing. */
 	reader->source.resolve_now = reader->fastest;
+	reader->stacks.target_runs = reader->options.reader == READER_OTHER_CORE;
 	return 0;
 }
 
@@ -551,6 +575,7 @@ void sampling_reader_free(struct sampling_reader *reader)
 	watched_threads_release(&reader->watched);
 	ring_release(&reader->ring);
 	mem_free(reader->frames);
+	mem_free(reader->again);
 	mem_free(reader);
 }
 

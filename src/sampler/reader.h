@@ -49,7 +49,7 @@ enum sample_cause {
 enum record_bit {
 	RECORD_HOLDS_GIL = 1 << 0,
 	RECORD_GC = 1 << 1,
-	RECORD_CALLEE_INFERRED = 1 << 2,
+
 };
 
 struct record_code {

@@ -75,6 +75,7 @@ static int read_stable(struct dumper *dumper, uint64_t tstate, uint32_t *flags, 
 	return depth;
 }
 
+/* 1: a frame of the interpreter's own, not shown. */
 static int name_frame(struct dumper *dumper, const struct raw_frame *raw, struct dump_frame *frame)
 {
 	struct code_info *info;
@@ -85,6 +86,10 @@ static int name_frame(struct dumper *dumper, const struct raw_frame *raw, struct
 		frame->function = mem_copy_text("<unknown>");
 		frame->file = mem_copy_text("");
 		return frame->function && frame->file ? 0 : -ERR_MEMORY;
+	}
+	if (code_info_is_internal(info)) {
+		code_info_free(info);
+		return 1;
 	}
 	frame->function = mem_copy_text(info->name);
 	frame->file = mem_copy_text(info->file);
@@ -142,6 +147,8 @@ static int dump_thread(struct dumper *dumper, const struct python_thread *from,
 	for (int i = 0; i < depth; i++) {
 		int result = name_frame(dumper, &dumper->frames[i], &to->frames[to->depth]);
 
+		if (result == 1)
+			continue;
 		to->depth++;
 		if (result < 0)
 			return result;

@@ -23,7 +23,7 @@ static void forget_identity(struct watched_thread *thread)
 		thread_times_release(&thread->times);
 	thread->times_open = false;
 	thread->tid = 0;
-	thread->word = 0;
+	thread->word = thread->root = 0;
 }
 
 void watched_threads_release(struct watched_threads *watched)

@@ -15,7 +15,7 @@ struct watched_thread {
 	pid_t tid;	       /* 0 unknown */
 	struct thread_times times;
 	bool times_open;
-	uint64_t last_used;
+	uint64_t last_used, root; /* root: address of the outermost frame when last told */
 	struct stack_prediction prediction;
 };
 

@@ -276,3 +276,9 @@ bool code_location_at(const struct code_info *info, enum line_table_kind kind, i
 		return false;
 	return line_table_find(&table, &info->line_index, offset, ret_location);
 }
+
+bool code_info_is_internal(const struct code_info *info)
+{
+	return info->first_line == 0 && strcmp(info->name, "__init__") == 0 &&
+	       strcmp(info->file, "__init__") == 0;
+}

@@ -60,6 +60,10 @@ int code_info_read(const struct remote_memory *memory, const struct layout *layo
 		   struct raddr address, struct code_info **ret_info, struct err *err);
 void code_info_free(struct code_info *info);
 
+/* Code of CPython itself that stands in a frame of its own and that tracebacks do not show: the
+ * clean-up after a specialised __init__ call (3.12+, _Py_InitCleanup in Objects/codeobject.c). */
+bool code_info_is_internal(const struct code_info *info);
+
 /* The location of the instruction at byte `offset` of the bytecode (any byte of
  * it, CACHE entries included; -1 = before the first: first_line). Pure: works on the copied table,
  * bounded. True when the table covers the offset, also when it says "no line" there (all zero);

@@ -262,6 +262,21 @@ uint64_t stack_reader_current_frame(const struct stack_reader *reader)
 	return 0;
 }
 
+uint64_t stack_reader_leaf_word(const struct stack_reader *reader)
+{
+	const struct layout_offsets *at = &reader->layout->at;
+
+	switch (reader->layout->frame_link) {
+	case FRAME_LINK_HEAP:
+		return reader->tstate + (uint64_t)at->tstate_frame;
+	case FRAME_LINK_TSTATE:
+		return reader->tstate + (uint64_t)at->tstate_current_frame;
+	case FRAME_LINK_CFRAME:
+		return reader->have_cframe ? reader->cframe + (uint64_t)at->cframe_current_frame : 0;
+	}
+	return 0;
+}
+
 uint64_t stack_reader_thread_word(const struct stack_reader *reader)
 {
 	const struct layout_offsets *at = &reader->layout->at;

@@ -63,6 +63,7 @@ struct stack_chunk { /* of the data stack */
 	uint64_t start, size;
 };
 
+#define FRAME_OFFSET_UNKNOWN (-2) /* in raw_frame.offset */
 #define FRAMES_RECALLED 256
 struct recalled_link {
 	uint64_t frame, back;
@@ -106,6 +107,9 @@ int stack_reader_fetch(struct stack_reader *reader, uint64_t tstate,
  * *ret_flags, or −ERR_UNREADABLE / −ERR_TORN when not even the leaf is known. */
 int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *prediction,
 		      struct raw_frame *frames, uint32_t capacity, uint32_t *ret_flags);
+
+/* Where that word lies in the target (0 unknown). */
+uint64_t stack_reader_leaf_word(const struct stack_reader *reader);
 
 /* The word that tells which frame runs, as the last fetch saw it (0 unknown): read first, so
  * that from another core it tells the depth truly. */
