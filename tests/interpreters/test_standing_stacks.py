@@ -8,7 +8,7 @@ import re
 import pytest
 
 TARGET = os.path.join(
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "targets", "stacks_standing.py"
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "targets", "stacks_places.py"
 )
 
 
@@ -27,7 +27,8 @@ class Standing:
         """What the program says of its stack in this place, and what the dump says."""
         fact = self.facts[place]
         thread = self.threads[fact["tid"]]
-        expected = [tuple(frame) for frame in fact["frames"]]
+        expected = [tuple(frame[:5]) for frame in fact["frames"]]
+        expected[0] = expected[0][:4] + (None,)
         actual = [
             (frame["function"], frame["file"], frame["line"], frame["first_line"], frame["column"])
             for frame in thread["frames"]

@@ -1,10 +1,16 @@
-"""Stands still in many places at once, one thread for each, and says where by itself.
+"""Comes to many places in a program, and says of each where it is, by itself.
 
-Each place ends in stand(), which keeps what sys._getframe() tells of its own stack and then
-waits for a lock on that very line. Prints READY, then FACTS and one JSON list:
-  {"place", "tid", "thread", "longest_table", "frames": [[name, file, line, first_line, column or null], ...]}
-leaf first; name is co_qualname where there is one. "longest_table" is the size of the longest line
-table on the stack, in bytes. Ends when its stdin does.
+stacks_places.py               one thread a place: each stands still there, waiting for a lock
+stacks_places.py spin SECONDS  one thread comes to each again and again, spinning there
+
+Each place ends in stand(), which keeps what sys._getframe() tells of its stack. Standing, it prints
+READY, then FACTS and one JSON list, and ends when its stdin does:
+  {"place", "tid", "thread", "longest_table", "frames"}
+"frames" has the leaf first: [name, file, line, first_line, column, end_line, end_column], where the
+name is co_qualname if there is one and the last three are null where the version has no columns.
+"longest_table" is the size of the longest line table on the stack, in bytes.
+Spinning, it prints READY, spins for so many seconds of CPU time, and then FACTS and a JSON object:
+place to list of the different "frames" above spin(), which is stand()'s leaf then.
 """
 
 import asyncio
@@ -20,6 +26,10 @@ import weakref
 
 PLACES = {}
 FACTS = []
+SPINNING = sys.argv[1:2] == ["spin"]
+SPUN = {}
+SPIN_S = 0.008
+PLACE = [None]
 GATE = threading.Lock()
 GATE.acquire()
 
@@ -29,20 +39,28 @@ def place(function):
     return function
 
 
-def column_of(frame):
-    if not hasattr(frame.f_code, "co_positions"):
-        return None
-    position = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
-    return position[2] + 1 if position[2] is not None else None
+def columns_of(code, instruction):
+    """[column, end_line, end_column], counted from 1, of an instruction."""
+    if not hasattr(code, "co_positions"):
+        return [None, None, None]
+    position = next(itertools.islice(code.co_positions(), instruction // 2, None))
+    _, end_line, column, end_column = position
+    if column is None:
+        return [None, None, None]
+    return [column + 1, end_line, end_column + 1]
 
 
 def chain_of(frame):
     frames = []
+    known = {}
     while frame is not None:
         code = frame.f_code
-        name = getattr(code, "co_qualname", code.co_name)
-        column = column_of(frame) if frames else None  # the leaf goes on to another column
-        frames.append([name, code.co_filename, frame.f_lineno, code.co_firstlineno, column])
+        key = code, frame.f_lasti
+        if key not in known:
+            name = getattr(code, "co_qualname", code.co_name)
+            place = [name, code.co_filename, frame.f_lineno, code.co_firstlineno]
+            known[key] = place + columns_of(code, frame.f_lasti)
+        frames.append(known[key])
         frame = frame.f_back
     return frames
 
@@ -72,7 +90,19 @@ def fact(frame):
 
 
 def stand(*_):
+    if SPINNING:
+        return spin()
     FACTS.append(fact(sys._getframe())) or GATE.acquire()
+    return 0
+
+
+def spin():
+    chain = chain_of(sys._getframe(1))
+    if chain not in SPUN[PLACE[0]]:
+        SPUN[PLACE[0]].append(chain)
+    end = time.thread_time() + SPIN_S
+    while time.thread_time() < end:
+        pass
     return 0
 
 
@@ -260,7 +290,8 @@ def guarded():
 def generator_thrown_into():
     started = guarded()
     next(started)
-    started.throw(KeyError("x"))
+    with contextlib.suppress(StopIteration):
+        started.throw(KeyError("x"))
 
 
 @place
@@ -340,7 +371,8 @@ def coroutine_without_loop():
     async def caller():
         await immediate()
 
-    caller().send(None)
+    with contextlib.suppress(StopIteration):
+        caller().send(None)
 
 
 @place
@@ -761,9 +793,7 @@ class Worker(threading.Thread):
         PLACES[self.place]()
 
 
-def main():
-    sys.setrecursionlimit(30000)
-    threading.stack_size(256 << 20)
+def stand_in_all():
     for name in PLACES:
         worker = Worker(name="%s ß→%s" % (name, len(FACTS)), daemon=True)
         worker.place = name
@@ -776,6 +806,29 @@ def main():
     print("READY", flush=True)
     print("FACTS " + json.dumps(FACTS), flush=True)
     sys.stdin.readline()
+
+
+def spin_in_all(seconds):
+    end = time.thread_time() + seconds
+    print("READY", flush=True)
+    while time.thread_time() < end:
+        for name, go_there in PLACES.items():
+            if not name.startswith("thread_"):
+                PLACE[0] = name
+                SPUN.setdefault(name, [])
+                go_there()
+                sys.settrace(None)
+    print("FACTS " + json.dumps(SPUN), flush=True)
+
+
+def main():
+    sys.setrecursionlimit(30000)
+    threading.stack_size(256 << 20)
+    if not SPINNING:
+        return stand_in_all()
+    worker = threading.Thread(target=spin_in_all, args=[float(sys.argv[2])])
+    worker.start()
+    worker.join()
 
 
 main()
