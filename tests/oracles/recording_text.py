@@ -40,6 +40,9 @@ class Recording:
                 "SELECT thread, stack, state, flags, count FROM aggregate"
             )
         ]
+        self.first_ns, self.last_ns = base.execute(
+            "SELECT min(start_ns), max(end_ns) FROM sample_block"
+        ).fetchone()
         base.close()
 
     def stack(self, row):
