@@ -45,7 +45,7 @@ enum statement {
 };
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
-    [INSERT_STRING] = "INSERT INTO string VALUES(?,?)",
+    [INSERT_STRING] = "INSERT OR IGNORE INTO string VALUES(?,?)",
     [INSERT_FUNCTION] = "INSERT INTO function VALUES(?,?,?,?)",
     [INSERT_FRAME] = "INSERT INTO frame VALUES(?,?,?,?,?,?,?)",
     [INSERT_STACK] = "INSERT INTO stack VALUES(?,?,?)",
@@ -63,6 +63,13 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 struct written {
 	uint32_t strings, functions, frames, stacks, processes, threads;
 	size_t markers;
+};
+
+/* What the bound on the size has ended so far. */
+enum fullness {
+	FULL_NOTHING,
+	FULL_TIMELINE, /* no more blocks; dictionaries and sums go on */
+	FULL_STACKS, /* no more dictionaries: a stack that is not in the file by now is forgotten */
 };
 
 struct recording_writer {
@@ -83,7 +90,7 @@ struct recording_writer {
 	uint64_t timeline_dropped;
 	uint64_t size_bytes;
 	uint64_t page_size;
-	bool timeline_closed;
+	enum fullness fullness;
 	struct sample_block_codec codec;
 };
 
@@ -390,6 +397,8 @@ static bool write_dictionary(struct recording_writer *writer, const struct profi
 	sqlite3_stmt *statement = writer->statements[INSERT_STRING];
 	bool good = true;
 
+	if (writer->fullness == FULL_STACKS)
+		return true;
 	for (uint32_t id = writer->written.strings; good && id < view->string_count; id++) {
 		bind(statement, 1, id);
 		sqlite3_bind_text(statement, 2, view->strings[id], -1, SQLITE_STATIC);
@@ -442,6 +451,18 @@ static bool same_thread(const struct profile_thread *a, const struct profile_thr
 	       a->on_cpu_ns == b->on_cpu_ns && a->runqueue_ns == b->runqueue_ns;
 }
 
+/* A string that a process or a thread names, where the dictionary is closed. */
+static bool write_string(struct recording_writer *writer, const struct profile *view, uint32_t id)
+{
+	sqlite3_stmt *statement = writer->statements[INSERT_STRING];
+
+	if (writer->fullness != FULL_STACKS || id < writer->written.strings)
+		return true;
+	bind(statement, 1, id);
+	sqlite3_bind_text(statement, 2, view->strings[id], -1, SQLITE_STATIC);
+	return step(statement);
+}
+
 static bool write_processes(struct recording_writer *writer, const struct profile *view)
 {
 	sqlite3_stmt *statement = writer->statements[INSERT_PROCESS];
@@ -452,6 +473,10 @@ static bool write_processes(struct recording_writer *writer, const struct profil
 
 		if (id < writer->written.processes && same_process(row, &writer->processes[id]))
 			continue;
+		good = write_string(writer, view, row->command.v) &&
+		       write_string(writer, view, row->python.v);
+		if (!good)
+			break;
 		bind(statement, 1, id);
 		bind(statement, 2, row->pid);
 		bind(statement, 3, row->parent_pid);
@@ -469,6 +494,9 @@ static bool write_processes(struct recording_writer *writer, const struct profil
 
 		if (id < writer->written.threads && same_thread(row, &writer->threads[id]))
 			continue;
+		good = write_string(writer, view, row->name.v);
+		if (!good)
+			break;
 		bind(statement, 1, id);
 		bind(statement, 2, row->process.v);
 		bind(statement, 3, row->tid);
@@ -488,6 +516,8 @@ static bool write_markers(struct recording_writer *writer, const struct profile 
 	sqlite3_stmt *statement = writer->statements[INSERT_MARKER];
 	bool good = true;
 
+	if (writer->fullness == FULL_STACKS)
+		return true;
 	for (size_t i = writer->written.markers; good && i < view->marker_count; i++) {
 		const struct profile_marker *row = &view->markers[i];
 
@@ -584,6 +614,12 @@ static bool write_aggregates(struct recording_writer *writer)
 	if (writer->sum_count)
 		memcpy(writer->scratch + count, writer->sums,
 		       writer->sum_count * sizeof(*writer->scratch));
+	for (size_t i = 0; writer->fullness == FULL_STACKS && i < count + writer->sum_count; i++) {
+		if (writer->scratch[i].stack.v < writer->written.stacks)
+			continue;
+		writer->scratch[i].stack.v = 0;
+		writer->scratch[i].flags |= SAMPLE_NO_STACK;
+	}
 	count = sample_sum(writer->scratch, count + writer->sum_count);
 	for (size_t i = 0; good && i < count; i++) {
 		const struct profile_sample *sum = &writer->scratch[i];
@@ -622,11 +658,13 @@ static int note_written(struct recording_writer *writer, const struct profile *v
 				  sizeof(*writer->threads), SIZE_MAX / 64) == 0;
 	writer->threads = threads;
 	writer->waiting_count = writer->sum_count = 0;
-	writer->written.strings = view->string_count;
-	writer->written.functions = view->function_count;
-	writer->written.frames = view->frame_count;
-	writer->written.stacks = view->stack_count;
-	writer->written.markers = view->marker_count;
+	if (writer->fullness != FULL_STACKS) {
+		writer->written.strings = view->string_count;
+		writer->written.functions = view->function_count;
+		writer->written.frames = view->frame_count;
+		writer->written.stacks = view->stack_count;
+		writer->written.markers = view->marker_count;
+	}
 	if (!room) /* they are written again by the next append */
 		return err_set(err, ERR_MEMORY, "no memory to keep the threads of %s",
 			       writer->path);
@@ -637,42 +675,68 @@ static int note_written(struct recording_writer *writer, const struct profile *v
 	return 0;
 }
 
-/* One transaction over everything that is not in the file. */
+static bool write_rows(struct recording_writer *writer, const struct profile *view, bool finish,
+		       int *ret_code, struct err *err)
+{
+	return write_dictionary(writer, view) && write_processes(writer, view) &&
+	       write_markers(writer, view) && write_meta(writer, &view->meta, finish) &&
+	       (writer->fullness != FULL_NOTHING || write_timeline(writer, ret_code, err)) &&
+	       write_aggregates(writer);
+}
+
+static bool is_over_bound(struct recording_writer *writer)
+{
+	return writer->options.max_size_bytes && note_size(writer) &&
+	       writer->size_bytes > writer->options.max_size_bytes;
+}
+
+static int write_failed(struct recording_writer *writer, bool finish, struct err *err)
+{
+	/* Somebody else writes or holds the file: it can wait. */
+	if ((sqlite3_errcode(writer->db) & 0xff) == SQLITE_BUSY && !finish)
+		return 0;
+	return sqlite_failed(writer, "writing the recording", err);
+}
+
+/* One transaction over everything that is not in the file. Where it would pass the bound it is
+ * taken back and done again with less. */
 static int write_all(struct recording_writer *writer, const struct profile *view, bool finish,
 		     struct err *err)
 {
 	uint64_t dropped_before = writer->timeline_dropped;
-	bool good, closed = writer->timeline_closed || timeline_is_full(writer);
+	enum fullness full_before = writer->fullness;
+	bool good, again;
 	int code = 0;
 
 	if (grow_samples(&writer->scratch, &writer->scratch_capacity,
 			 writer->waiting_count + writer->sum_count,
 			 WAITING_SAMPLES_MAX * 2 + SUMS_MAX) < 0)
 		return err_set(err, ERR_MEMORY, "no memory to write %s", writer->path);
-	if (!run_sql(writer, "BEGIN IMMEDIATE")) {
-		/* Somebody else writes or holds the file: it can wait. */
-		if ((sqlite3_errcode(writer->db) & 0xff) == SQLITE_BUSY && !finish)
-			return 0;
-		return sqlite_failed(writer, "writing the recording", err);
-	}
-	if (closed)
-		writer->timeline_dropped += writer->waiting_count;
-	good = write_dictionary(writer, view) && write_processes(writer, view) &&
-	       write_markers(writer, view) && write_meta(writer, &view->meta, finish) &&
-	       (closed || write_timeline(writer, &code, err)) && write_aggregates(writer) &&
-	       run_sql(writer, "COMMIT");
-	if (good) {
-		writer->timeline_closed = closed;
+	if (writer->fullness == FULL_NOTHING && timeline_is_full(writer))
+		writer->fullness = FULL_TIMELINE;
+	do {
+		if (!run_sql(writer, "BEGIN IMMEDIATE")) {
+			writer->fullness = full_before;
+			return write_failed(writer, finish, err);
+		}
+		writer->timeline_dropped =
+		    dropped_before + (writer->fullness != FULL_NOTHING ? writer->waiting_count : 0);
+		good = write_rows(writer, view, finish, &code, err);
+		again = good && writer->fullness != FULL_STACKS && is_over_bound(writer);
+		if (again)
+			good = run_sql(writer, "ROLLBACK");
+		if (again && good)
+			writer->fullness++;
+	} while (again && good);
+	if (good && run_sql(writer, "COMMIT")) {
 		note_size(writer);
 		return note_written(writer, view, err);
 	}
-	if (code == 0) {
-		bool busy = (sqlite3_errcode(writer->db) & 0xff) == SQLITE_BUSY && !finish;
-
-		code = busy ? 0 : sqlite_failed(writer, "writing the recording", err);
-	}
+	if (code == 0)
+		code = write_failed(writer, finish, err);
 	if (!sqlite3_get_autocommit(writer->db))
 		run_sql(writer, "ROLLBACK");
+	writer->fullness = full_before;
 	writer->timeline_dropped = dropped_before;
 	return code;
 }

@@ -285,9 +285,10 @@ void warnings_write(const struct page *page, const struct profile *profile,
 	if (samples >= ANSWER_SAMPLES_MIN &&
 	    (double)shares->no_stack_count > UNSEEN_SHARE_TO_MENTION * samples) {
 		snprintf(text, sizeof(text),
-			 "%.1f %% of the samples have no Python stack (start, end, or no Python "
-			 "running)",
-			 (double)shares->no_stack_count / samples * 100);
+			 "%.1f %% of the samples have no Python stack (start, end, %s)",
+			 (double)shares->no_stack_count / samples * 100,
+			 meta->timeline_dropped > 0 ? "no Python running, or no room: --max-size"
+						    : "or no Python running");
 		warn(page, text);
 	}
 	if (counts->stacks_truncated > 0) {
