@@ -9,6 +9,7 @@
 
 #define PYTHON_COLUMNS 9
 #define NUMBER_COLUMNS 11
+#define COMMAND_COLUMNS_MIN 12
 #define NOTABLE_CPU_SHARE 0.01
 #define NOTABLE_CPU_NS 10e6
 
@@ -33,22 +34,47 @@ static int by_cpu(const void *a, const void *b)
 	return left->id < right->id ? -1 : left->id > right->id;
 }
 
-static void write_heading(const struct page *page, size_t command_width)
+/* What a narrow page leaves out, the last first. */
+struct columns {
+	bool peak, samples, python;
+	size_t command;
+};
+
+static struct columns choose_columns(const struct page *page)
+{
+	size_t room = page->columns - (2 + 8 + 2 + NUMBER_COLUMNS) - COMMAND_COLUMNS_MIN;
+	struct columns columns = {.command = COMMAND_COLUMNS_MIN};
+
+	columns.samples = room >= NUMBER_COLUMNS;
+	room -= columns.samples ? NUMBER_COLUMNS : 0;
+	columns.python = room >= 2 + PYTHON_COLUMNS;
+	room -= columns.python ? 2 + PYTHON_COLUMNS : 0;
+	columns.peak = room >= NUMBER_COLUMNS;
+	room -= columns.peak ? NUMBER_COLUMNS : 0;
+	columns.command += room;
+	return columns;
+}
+
+static void write_heading(const struct page *page, const struct columns *columns)
 {
 	fputs("  ", page->stream);
 	page_cell(page, "pid", 8, CUT_END, true, STYLE_DIM);
 	fputs("  ", page->stream);
-	page_cell(page, "process", command_width, CUT_END, false, STYLE_DIM);
-	fputs("  ", page->stream);
-	page_cell(page, "CPython", PYTHON_COLUMNS, CUT_END, false, STYLE_DIM);
+	page_cell(page, "process", columns->command, CUT_END, false, STYLE_DIM);
+	if (columns->python) {
+		fputs("  ", page->stream);
+		page_cell(page, "CPython", PYTHON_COLUMNS, CUT_END, false, STYLE_DIM);
+	}
 	page_cell(page, "CPU", NUMBER_COLUMNS, CUT_END, true, STYLE_DIM);
-	page_cell(page, "peak", NUMBER_COLUMNS, CUT_END, true, STYLE_DIM);
-	page_cell(page, "samples", NUMBER_COLUMNS, CUT_END, true, STYLE_DIM);
+	if (columns->peak)
+		page_cell(page, "peak", NUMBER_COLUMNS, CUT_END, true, STYLE_DIM);
+	if (columns->samples)
+		page_cell(page, "samples", NUMBER_COLUMNS, CUT_END, true, STYLE_DIM);
 	fputc('\n', page->stream);
 }
 
 static void write_row(const struct page *page, const struct profile *profile,
-		      const struct process_row *row, size_t command_width)
+		      const struct process_row *row, const struct columns *columns)
 {
 	const struct profile_process *process = row->process;
 	const char *command = profile_string(profile, process->command);
@@ -56,11 +82,13 @@ static void write_row(const struct page *page, const struct profile *profile,
 	char text[NUMBER_TEXT_MAX] = "unknown";
 
 	fprintf(page->stream, "  %8u  ", process->pid);
-	page_cell(page, *command == '\0' ? "(unknown)" : command, command_width, CUT_MIDDLE, false,
-		  STYLE_PLAIN);
-	fputs("  ", page->stream);
-	page_cell(page, *python == '\0' ? "none" : python, PYTHON_COLUMNS, CUT_END, false,
-		  STYLE_PLAIN);
+	page_cell(page, *command == '\0' ? "(unknown)" : command, columns->command, CUT_MIDDLE,
+		  false, STYLE_PLAIN);
+	if (columns->python) {
+		fputs("  ", page->stream);
+		page_cell(page, *python == '\0' ? "none" : python, PYTHON_COLUMNS, CUT_END, false,
+			  STYLE_PLAIN);
+	}
 	if (process->cpu_ns != UINT64_MAX)
 		text_seconds(text, sizeof(text), (double)process->cpu_ns / 1e9);
 	page_cell(page, text, NUMBER_COLUMNS, CUT_END, true, STYLE_PLAIN);
@@ -68,9 +96,11 @@ static void write_row(const struct page *page, const struct profile *profile,
 		text_bytes(text, sizeof(text), process->peak_rss_bytes);
 	else
 		snprintf(text, sizeof(text), "unknown");
-	page_cell(page, text, NUMBER_COLUMNS, CUT_END, true, STYLE_PLAIN);
-	page_cell(page, text_count(text, sizeof(text), row->samples), NUMBER_COLUMNS, CUT_END, true,
-		  STYLE_PLAIN);
+	if (columns->peak)
+		page_cell(page, text, NUMBER_COLUMNS, CUT_END, true, STYLE_PLAIN);
+	if (columns->samples)
+		page_cell(page, text_count(text, sizeof(text), row->samples), NUMBER_COLUMNS,
+			  CUT_END, true, STYLE_PLAIN);
 	fputc('\n', page->stream);
 }
 
@@ -94,8 +124,7 @@ bool processes_view_write(const struct page *page, const struct profile *profile
 			  bool notable_only)
 {
 	size_t count = profile->process_count > 0 ? profile->process_count - 1 : 0;
-	size_t fixed = 2 + 8 + 2 + 2 + PYTHON_COLUMNS + 3 * NUMBER_COLUMNS;
-	size_t command_width = page->columns > fixed + 12 ? page->columns - fixed : 12;
+	struct columns columns = choose_columns(page);
 	struct process_row *rows;
 	size_t shown;
 
@@ -122,9 +151,9 @@ bool processes_view_write(const struct page *page, const struct profile *profile
 	}
 	if (shown > limit)
 		shown = limit;
-	write_heading(page, command_width);
+	write_heading(page, &columns);
 	for (size_t i = 0; i < shown; i++)
-		write_row(page, profile, &rows[i], command_width);
+		write_row(page, profile, &rows[i], &columns);
 	if (count > shown) {
 		char text[96];
 

@@ -1,6 +1,7 @@
 /* Threads of a recording: see threads_view.h. */
 #include "report/threads_view.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,8 @@
 #define SECONDS_COLUMNS 10
 #define SAMPLES_COLUMNS 9
 #define NAME_COLUMNS_MAX 20
+#define NAME_COLUMNS_MIN 10
+#define ALL_COLUMNS_FROM 72 /* narrower pages leave waiting and samples out */
 
 struct thread_row {
 	const struct profile_thread *thread;
@@ -35,6 +38,30 @@ static const char *thread_name(const struct profile *profile, const struct profi
 	return *name != '\0' ? name : thread->is_main ? "(main)" : "(unnamed)";
 }
 
+static bool is_narrow(const struct page *page)
+{
+	return page->columns < ALL_COLUMNS_FROM;
+}
+
+/* Columns up to the last, "mostly in". */
+static size_t columns_used(const struct page *page, size_t name_width)
+{
+	size_t used = 2 + name_width + TID_COLUMNS + SECONDS_COLUMNS + SHARE_COLUMNS + 2;
+
+	return is_narrow(page) ? used : used + SHARE_COLUMNS + SAMPLES_COLUMNS;
+}
+
+/* The widest name that leaves room for the numbers, and for some of the function's name. */
+static size_t name_columns_max(const struct page *page)
+{
+	size_t others = columns_used(page, 0) + strlen("mostly in");
+
+	if (page->columns >= others + NAME_COLUMNS_MAX)
+		return NAME_COLUMNS_MAX;
+	return page->columns > others + NAME_COLUMNS_MIN ? page->columns - others
+							 : NAME_COLUMNS_MIN;
+}
+
 static void write_heading(const struct page *page, size_t name_width)
 {
 	fputs("  ", page->stream);
@@ -42,10 +69,14 @@ static void write_heading(const struct page *page, size_t name_width)
 	page_cell(page, "tid", TID_COLUMNS, CUT_END, true, STYLE_DIM);
 	page_cell(page, "CPU", SECONDS_COLUMNS, CUT_END, true, STYLE_DIM);
 	page_cell(page, "on CPU", SHARE_COLUMNS, CUT_END, true, STYLE_DIM);
-	page_cell(page, "waiting", SHARE_COLUMNS, CUT_END, true, STYLE_DIM);
-	page_cell(page, "samples", SAMPLES_COLUMNS, CUT_END, true, STYLE_DIM);
-	fputs("  ", page->stream);
-	page_cell(page, "mostly in", strlen("mostly in"), CUT_END, false, STYLE_DIM);
+	if (!is_narrow(page)) {
+		page_cell(page, "waiting", SHARE_COLUMNS, CUT_END, true, STYLE_DIM);
+		page_cell(page, "samples", SAMPLES_COLUMNS, CUT_END, true, STYLE_DIM);
+	}
+	if (page->columns >= columns_used(page, name_width) + strlen("mostly in")) {
+		fputs("  ", page->stream);
+		page_cell(page, "mostly in", strlen("mostly in"), CUT_END, false, STYLE_DIM);
+	}
 	fputc('\n', page->stream);
 }
 
@@ -63,8 +94,7 @@ static void write_row(const struct page *page, const struct profile *profile,
 {
 	const double *state = shares->state;
 	char text[NUMBER_TEXT_MAX] = "unknown";
-	size_t used = 2 + name_width + TID_COLUMNS + SECONDS_COLUMNS + 2 * SHARE_COLUMNS +
-		      SAMPLES_COLUMNS + 2;
+	size_t used = columns_used(page, name_width);
 
 	fputs("  ", page->stream);
 	page_cell(page, thread_name(profile, row->thread), name_width, CUT_MIDDLE, false,
@@ -74,10 +104,12 @@ static void write_row(const struct page *page, const struct profile *profile,
 		text_seconds(text, sizeof(text), (double)row->thread->on_cpu_ns / 1e9);
 	page_cell(page, text, SECONDS_COLUMNS, CUT_END, true, STYLE_PLAIN);
 	write_share(page, shares, state[STATE_ON_CPU] + state[STATE_GC]);
-	write_share(page, shares,
-		    state[STATE_BLOCKED] + state[STATE_RUNQUEUE] + state[STATE_GIL_WAIT]);
-	page_cell(page, text_count(text, sizeof(text), row->samples), SAMPLES_COLUMNS, CUT_END,
-		  true, STYLE_PLAIN);
+	if (!is_narrow(page)) {
+		write_share(page, shares,
+			    state[STATE_BLOCKED] + state[STATE_RUNQUEUE] + state[STATE_GIL_WAIT]);
+		page_cell(page, text_count(text, sizeof(text), row->samples), SAMPLES_COLUMNS,
+			  CUT_END, true, STYLE_PLAIN);
+	}
 	if (shares->function_count > 0 && page->columns > used) {
 		const char *name = function_shown(profile, shares->functions[0].function);
 		size_t width = text_display_width(name);
@@ -131,7 +163,7 @@ static struct thread_row *collect(const struct profile *profile, const struct se
 int threads_view_write(const struct page *page, const struct profile *profile,
 		       const struct selection *selection, size_t limit, struct err *err)
 {
-	size_t count = 0, name_width = strlen("thread");
+	size_t count = 0, name_width = strlen("thread"), name_max = name_columns_max(page);
 	struct thread_row *rows = collect(profile, selection, &count);
 	int r = 0;
 
@@ -141,7 +173,7 @@ int threads_view_write(const struct page *page, const struct profile *profile,
 		size_t width = text_display_width(thread_name(profile, rows[i].thread));
 
 		if (width > name_width)
-			name_width = width < NAME_COLUMNS_MAX ? width : NAME_COLUMNS_MAX;
+			name_width = width < name_max ? width : name_max;
 	}
 	if (count > 0)
 		write_heading(page, name_width);
