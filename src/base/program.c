@@ -191,7 +191,19 @@ static int parse_and_run(const struct program *program, const struct command *co
 	struct err err = {.code = 0};
 	int first = argc;
 	bool help = false;
+	char **words = mem_zalloc((size_t)argc + 1, sizeof *words); /* for help: argv is moved */
+	if (words != NULL) {
+		memcpy(words, argv, (size_t)argc * sizeof *words);
+	}
 	int rc = options_parse(command, config, argc, argv, values, &first, &help, &err);
+	if (rc < 0 && words != NULL) { /* a value of the configuration, perhaps */
+		options_release(command, values);
+		if (wants_help(command, argc, words, values)) {
+			help = true;
+			rc = 0;
+		}
+	}
+	mem_free(words);
 	if (rc < 0) {
 		return report_failure(program, command, rc, false, &err);
 	}

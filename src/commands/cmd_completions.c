@@ -17,15 +17,22 @@ static int completions_main(const void *options, int operand_count, char **opera
 			return 0;
 		}
 	}
+	const char *near =
+	    operand_count == 1 ? options_did_you_mean(operands[0], completion_shells) : NULL;
 	int rc;
-	if (operand_count == 1) {
+	if (near != NULL) {
+		rc = err_set(err, ERR_USAGE, "no completions for '%s'; did you mean '%s'?",
+			     operands[0], near);
+	} else if (operand_count == 1) {
 		rc = err_set(err, ERR_USAGE, "no completions for '%s'", operands[0]);
 	} else {
 		rc = err_set(err, ERR_USAGE, "completions needs the name of one shell");
 	}
-	err_why(err, "there are completions for bash, zsh and fish; %d names were given",
-		operand_count);
-	err_next(err, "pyrometer completions bash");
+	err_why(err, "there are completions for bash, zsh and fish%s",
+		operand_count == 0  ? "; no name was given"
+		: operand_count > 1 ? "; more than one name was given"
+				    : "");
+	err_next(err, "pyrometer completions %s", near != NULL ? near : "bash");
 	return rc;
 }
 

@@ -29,6 +29,7 @@ const struct command command_help = {
     .name = "help",
     .summary = "Explain a command",
     .usage = "help [COMMAND]",
+    .examples = "pyrometer help run",
     .operands_are_commands = true,
     .main = help_main,
 };
