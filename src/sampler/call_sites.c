@@ -6,7 +6,6 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-#define CONFIRM_EVERY 8u /* samples; until a stack's pairs are known, every one */
 #define KNOWN_MIN 2u	 /* confirmations before a pair counts as possible */
 #define KNOWN_SHARE 100u /* and at least 1 / this of the site's confirmations */
 #define HEAD_SPAN_MAX 128
@@ -123,17 +122,44 @@ static void tear_above(struct call_sites *sites, struct raw_frame *frames, uint3
 		frames[1].offset = FRAME_OFFSET_UNKNOWN;
 }
 
-enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames,
-				   uint32_t *depth)
+/* What the frames themselves say of the call from caller to callee. */
+enum link_state { LINK_LIVE, LINK_UNSURE, LINK_DEAD };
+
+static enum link_state link_state(const struct call_sites *sites, const struct raw_frame *callee,
+				  const struct raw_frame *caller)
+{
+	bool one_instant = callee->window == caller->window;
+
+	if (callee->flags & RAW_DEAD || !callee->code)
+		return LINK_DEAD;
+	switch (sites->layout->frame_liveness) {
+	case LIVENESS_CALLER_STACKTOP:
+		if (callee->flags & RAW_ENTERED_FROM_C)
+			return LINK_UNSURE;
+		if (!one_instant)
+			return LINK_UNSURE;
+		return caller->flags & RAW_WAITS ? LINK_LIVE : LINK_DEAD;
+	case LIVENESS_EXECUTABLE:
+		return one_instant ? LINK_LIVE : LINK_UNSURE;
+	default:
+		return LINK_UNSURE; /* heap frames lie on pages that were read one after another */
+	}
+}
+
+enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth)
 {
 	uint32_t edges = *depth - 1 < CALL_SITES_EDGES ? *depth - 1 : CALL_SITES_EDGES;
 
 	/* From the stable end up: the lowest pair that can't be cuts all above it. */
 	for (uint32_t i = edges; i-- > 0;) {
 		struct raw_frame *caller = &frames[i + 1], *callee = &frames[i];
-		uint32_t total = edge_count(sites, caller->code, caller->offset, 0);
+		enum link_state state = link_state(sites, callee, caller);
 
-		if (pair_known(sites, caller, callee->code, total))
+		if (state == LINK_LIVE)
+			continue;
+		if (state == LINK_UNSURE &&
+		    pair_known(sites, caller, callee->code,
+			       edge_count(sites, caller->code, caller->offset, 0)))
 			continue;
 		tear_above(sites, frames, depth, i + 1);
 		return CALL_TORN;
@@ -207,53 +233,77 @@ static bool unchanged(struct call_sites *sites, const struct raw_frame *frames, 
 	return true;
 }
 
-static bool all_known(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth)
+enum link_summary { LINKS_LIVE, LINKS_OPEN, LINKS_BROKEN };
+
+static enum link_summary summarise(struct call_sites *sites, const struct raw_frame *frames,
+				   uint32_t depth)
 {
-	for (uint32_t i = 0; i < CALL_SITES_EDGES && i + 1 < depth; i++)
-		if (!pair_known(sites, &frames[i + 1], frames[i].code,
-				edge_count(sites, frames[i + 1].code, frames[i + 1].offset, 0)))
-			return false;
-	return true;
+	enum link_summary summary = LINKS_LIVE;
+
+	for (uint32_t i = 0; i < CALL_SITES_EDGES && i + 1 < depth; i++) {
+		enum link_state state = link_state(sites, &frames[i], &frames[i + 1]);
+
+		if (state == LINK_DEAD)
+			return LINKS_BROKEN;
+		if (state == LINK_UNSURE)
+			summary = LINKS_OPEN;
+	}
+	return summary;
 }
 
-static bool sites_are_young(struct call_sites *sites, const struct raw_frame *frames,
-			    uint32_t depth)
+/* No site of an open link has been seen often enough to know all that it calls. */
+static bool sites_are_young(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth)
 {
 	for (uint32_t i = 0; i < CALL_SITES_EDGES && i + 1 < depth; i++) {
-		uint32_t total = edge_count(sites, frames[i + 1].code, frames[i + 1].offset, 0);
+		const struct raw_frame *caller = &frames[i + 1];
+		uint32_t total = edge_count(sites, caller->code, caller->offset, 0);
 
-		if (total >= YOUNG_MAX && !pair_known(sites, &frames[i + 1], frames[i].code, total))
+		if (link_state(sites, &frames[i], caller) == LINK_UNSURE && total >= YOUNG_MAX &&
+		    !pair_known(sites, caller, frames[i].code, total))
 			return false;
 	}
 	return true;
 }
 
-enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames,
-				   uint32_t *depth, uint64_t leaf_word)
+/* Code and position of one frame must belong together. */
+static bool positions_fit(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth)
 {
-	bool known;
+	for (uint32_t i = 0; i < *depth && i <= CALL_SITES_EDGES; i++) {
+		uint64_t size = frames[i].code ? code_bytes(sites, frames[i].code) : 0;
+
+		if (!size || frames[i].offset < 0 || (uint64_t)frames[i].offset < size)
+			continue;
+		if (i + 1 < *depth)
+			tear_above(sites, frames, depth, i + 1);
+		else
+			frames[i].code = 0;
+		return false;
+	}
+	return true;
+}
+
+enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth,
+				   uint64_t leaf_word)
+{
+	bool confirmed;
 
 	if (*depth == 0)
 		return CALL_KNOWN;
-	/* Code and position of one frame must belong together. */
-	for (uint32_t i = 0; i < *depth && i <= CALL_SITES_EDGES; i++) {
-		uint64_t size = code_bytes(sites, frames[i].code);
-
-		if (size && frames[i].offset >= 0 && (uint64_t)frames[i].offset >= size) {
-			if (i + 1 >= *depth)
-				return CALL_TORN;
-			tear_above(sites, frames, depth, i + 1);
-			return CALL_TORN;
-		}
-	}
-	known = all_known(sites, frames, *depth);
-	if (known && sites->turn++ % CONFIRM_EVERY)
+	if (!positions_fit(sites, frames, depth) || !frames[*depth - 1].code)
+		return CALL_TORN;
+	switch (summarise(sites, frames, *depth)) {
+	case LINKS_LIVE:
 		return CALL_KNOWN;
-	if (unchanged(sites, frames, *depth, leaf_word)) {
-		call_sites_learn(sites, frames, *depth);
-		/* Twice the same: taken as it is, unless its site is known to call others. */
-		if (known || sites_are_young(sites, frames, *depth))
-			return CALL_KNOWN;
+	case LINKS_BROKEN:
+		return call_sites_judge(sites, frames, depth);
+	case LINKS_OPEN:
+		break;
 	}
-	return known ? CALL_KNOWN : call_sites_judge(sites, frames, depth);
+	confirmed = unchanged(sites, frames, *depth, leaf_word);
+	if (confirmed)
+		call_sites_learn(sites, frames, *depth);
+	/* Twice the same: taken as it is, unless its site is known to call others. */
+	if (confirmed && sites_are_young(sites, frames, *depth))
+		return CALL_KNOWN;
+	return call_sites_judge(sites, frames, depth);
 }

@@ -1,14 +1,17 @@
 /* Which callee belongs to which call site: makes stacks that were read while the
  * target ran (another core) say only what is known.
  *
- * Each pair (caller's code and offset → callee's code) near the leaf comes from
- * words that were read nanoseconds to half a microsecond apart, so a pair may
- * never have existed. Pairs are learned from samples that were read twice and
- * had not changed (confirmed); a call site with one known callee tells the
- * callee truly even where the callee's own head is out of date (it keeps its
- * last occupant until the next call). Where neither tells, the callee is torn:
- * the stack keeps its depth and its lower part, the leaf becomes "<torn>".
- * Dropping such samples instead would bias the shares by up to 15 points.
+ * A stack's depth comes from the word that names the running frame, read first and
+ * true by itself. By the time its frames are read some of them may have returned.
+ * Most links tell by themselves whether the call was still going on (enum
+ * frame_liveness_kind), and caller and callee of one window are read within
+ * nanoseconds: what such a link says is so. For the others (C in between, frames of
+ * different windows, heap frames of 3.8–3.10) the heads and the word are read
+ * again: what has not changed is taken; a pair that did change is taken where that
+ * call site was confirmed to call that callee. Else the callee is torn: the stack
+ * keeps its lower part, the leaf becomes "<torn>", and the line of a caller that
+ * stands on no known call is unknown. Dropping such samples instead would bias
+ * the shares by up to 15 points.
  *
  * Hot path: no allocation after init, except that tables start anew when full.
  */
@@ -36,7 +39,6 @@ struct call_sites {
 	struct call_edge *edges;
 	uint32_t edge_count;
 	struct u64_map sizes; /* code address → bytes of bytecode */
-	uint32_t turn;
 };
 
 int call_sites_init(struct call_sites *sites, const struct remote_memory *memory,

@@ -194,6 +194,7 @@ typedef PyThreadState T_tstate;
 #define P_frame_stacktop ABSENT
 #define P_frame_return_offset ABSENT
 #define P_frame_valuestack ABSENT
+#define P_frame_executing ABSENT
 #define P_frame_tlbc_index ABSENT /* free-threaded builds only */
 #if MINOR <= 10
 typedef PyFrameObject T_frame;
@@ -204,6 +205,12 @@ typedef PyFrameObject T_frame;
 #define P_frame_localsplus offsetof(T_frame, f_localsplus)
 #undef P_frame_valuestack
 #define P_frame_valuestack offsetof(T_frame, f_valuestack)
+#undef P_frame_executing
+#if MINOR <= 9
+#define P_frame_executing offsetof(T_frame, f_executing)
+#else
+#define P_frame_executing offsetof(T_frame, f_state)
+#endif
 #else
 typedef _PyInterpreterFrame T_frame;
 #define P_frame_size offsetof(T_frame, localsplus)

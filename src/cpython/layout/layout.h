@@ -43,6 +43,14 @@ enum frame_owner_kind {
 	OWNER_312,	/* the same and 3 = C stack (shim) */
 	OWNER_314,	/* 0 thread, 1 generator, 2 frame object, 3 interpreter (shim), 4 C stack */
 };
+/* What tells, in the frames alone, whether a call is still going on. */
+enum frame_liveness_kind {
+	LIVENESS_EXECUTING = 1,	  /* 3.8, 3.9: the callee's f_executing is 1 */
+	LIVENESS_STATE,		  /* 3.10: the callee's f_state is 0 */
+	LIVENESS_CALLER_STACKTOP, /* 3.11–3.13: the caller's stacktop is ≥ 0 while it waits for a
+				     Python callee that it entered without C in between */
+	LIVENESS_EXECUTABLE,	  /* 3.14+: a dead frame's f_executable is the null reference */
+};
 enum line_table_kind {
 	LINE_TABLE_LNOTAB = 1, /* 3.8, 3.9: Objects/lnotab_notes.txt */
 	LINE_TABLE_310,	       /* 3.10: PEP 626 */
@@ -78,6 +86,7 @@ struct layout {
 	enum frame_link_kind frame_link;
 	enum frame_position_kind frame_position;
 	enum frame_owner_kind frame_owner;
+	enum frame_liveness_kind frame_liveness;
 	enum line_table_kind line_table;
 	enum string_layout_kind string_layout;
 	enum code_storage_kind code_storage;

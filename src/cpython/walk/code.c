@@ -29,37 +29,72 @@ static int32_t load_i32(const uint8_t *bytes)
 
 /* ---- fingerprint ---- */
 
-struct code_fingerprint_span code_fingerprint_span(const struct layout *layout)
+/* Two tuples of its own. 3.8 to 3.10 have them inside of the span's later part, others before it,
+ * where words lie between that change (3.11's co_warmup): so they are looked at one by one. */
+#define TUPLE_FIELDS 2
+static void list_tuple_fields(const struct layout *layout, int32_t fields[TUPLE_FIELDS])
+{
+	fields[0] = layout->at.code_consts;
+	fields[1] = layout->at.code_names;
+}
+
+/* From the first of what is compared to the end; *ret_fixed is where every word counts. */
+static struct code_fingerprint_span span_of(const struct layout *layout, int64_t *ret_fixed)
 {
 	const struct layout_offsets *at = &layout->at;
 	const int64_t words[] = {at->code_name, at->code_filename, at->code_linetable};
 	int64_t first = at->code_firstlineno, end = first + 4;
+	int32_t tuples[TUPLE_FIELDS];
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		first = words[i] < first ? words[i] : first;
 		end = words[i] + 8 > end ? words[i] + 8 : end;
 	}
+	*ret_fixed = first;
+	list_tuple_fields(layout, tuples);
+	for (size_t i = 0; i < TUPLE_FIELDS; i++)
+		if (tuples[i] >= 0 && tuples[i] + 8 <= *ret_fixed && tuples[i] < first)
+			first = tuples[i];
 	/* Offsets may come from the target: callers have room for the stated maximum only. */
 	if (first < 0 || end - first > CODE_FINGERPRINT_SPAN_MAX)
 		return (struct code_fingerprint_span){0, 0};
 	return (struct code_fingerprint_span){(int32_t)first, (uint32_t)(end - first)};
 }
 
+struct code_fingerprint_span code_fingerprint_span(const struct layout *layout)
+{
+	int64_t fixed;
+
+	return span_of(layout, &fixed);
+}
+
+static uint64_t mixed(uint64_t mix, uint64_t word)
+{
+	mix = (mix ^ word) * 0x9e3779b97f4a7c15u;
+	return mix ^ mix >> 29;
+}
+
 void code_fingerprint_from_span(const struct layout *layout, const uint8_t *span,
 				struct code_fingerprint *ret_fingerprint)
 {
 	const struct layout_offsets *at = &layout->at;
-	struct code_fingerprint_span where = code_fingerprint_span(layout);
+	int64_t fixed;
+	struct code_fingerprint_span where = span_of(layout, &fixed);
+	int32_t tuples[TUPLE_FIELDS];
 	uint64_t mix = 0;
-	uint32_t position = 0;
+	uint32_t position = (uint32_t)(fixed - where.offset);
 
 	*ret_fingerprint = (struct code_fingerprint){{0}};
 	if (where.size == 0)
 		return;
+	list_tuple_fields(layout, tuples);
+	for (size_t i = 0; i < TUPLE_FIELDS; i++)
+		if (tuples[i] >= where.offset && tuples[i] + 8 <= fixed)
+			mix = mixed(mix, load_u64(span + (tuples[i] - where.offset)));
 	for (; position + 8 <= where.size; position += 8)
-		mix = (mix ^ load_u64(span + position)) * 0x9e3779b97f4a7c15u;
+		mix = mixed(mix, load_u64(span + position));
 	if (position + 4 <= where.size)
-		mix = (mix ^ (uint32_t)load_i32(span + position)) * 0x9e3779b97f4a7c15u;
+		mix = mixed(mix, (uint32_t)load_i32(span + position));
 	ret_fingerprint->words[0] = load_u64(span + (at->code_name - where.offset));
 	ret_fingerprint->words[1] = load_u64(span + (at->code_filename - where.offset));
 	ret_fingerprint->words[2] = load_u64(span + (at->code_linetable - where.offset));

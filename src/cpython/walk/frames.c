@@ -539,7 +539,8 @@ static void remember_windows(const struct stack_reader *reader, struct stack_pre
 	}
 }
 
-/* The caller's frame. While a generator is being suspended its link is cleared: read from another
+/* The caller's frame. While a generator is being suspended, or a frame of 3.8–3.10 left, its link is
+ * cleared: read from another
  * core it may be gone although the generator still ran when the leaf was read; the link that it had
  * when it was last seen is then taken, and said. */
 static uint64_t frame_back(struct stack_reader *reader, uint64_t frame, const uint8_t *head,
@@ -549,8 +550,8 @@ static uint64_t frame_back(struct stack_reader *reader, uint64_t frame, const ui
 	uint64_t back = load_u64(head + layout->at.frame_back);
 	struct recalled_link *link;
 
-	if (!reader->target_runs || layout->frame_owner == OWNER_NONE ||
-	    head[layout->at.frame_owner] != OWNER_IS_GENERATOR)
+	if (!reader->target_runs || (layout->frame_owner != OWNER_NONE &&
+				     head[layout->at.frame_owner] != OWNER_IS_GENERATOR))
 		return back;
 	link = &reader->recalled[(frame >> 4) % FRAMES_RECALLED];
 	if (back) {
@@ -558,10 +559,54 @@ static uint64_t frame_back(struct stack_reader *reader, uint64_t frame, const ui
 	} else if (link->frame == frame) {
 		*flags |= STACK_RECALLED;
 		back = link->back;
-	} else {
+	} else if (layout->frame_owner != OWNER_NONE) {
 		*flags |= STACK_TORN;
 	}
 	return back;
+}
+
+static uint16_t frame_flags(const struct layout *layout, const uint8_t *head, uint64_t code)
+{
+	const struct layout_offsets *at = &layout->at;
+	uint16_t flags = 0;
+
+	if (at->frame_is_entry >= 0 && head[at->frame_is_entry])
+		flags |= RAW_ENTERED_FROM_C;
+	switch (layout->frame_liveness) {
+	case LIVENESS_EXECUTING:
+		return head[at->frame_executing] == 1 ? flags : flags | RAW_DEAD;
+	case LIVENESS_STATE:
+		return head[at->frame_executing] == 0 ? flags : flags | RAW_DEAD;
+	case LIVENESS_CALLER_STACKTOP:
+		return load_i32(head + at->frame_stacktop) >= 0 ? flags | RAW_WAITS : flags;
+	case LIVENESS_EXECUTABLE:
+		return code ? flags : flags | RAW_DEAD;
+	}
+	return flags;
+}
+
+/* False: this can't be a frame. */
+static bool take_frame(const struct stack_reader *reader, uint64_t address, const uint8_t *head,
+		       struct raw_frame *frame)
+{
+	const struct layout *layout = reader->layout;
+	uint64_t code = load_u64(head + layout->at.frame_code);
+
+	if (layout->executable_tagged)
+		code &= ~TAG_MASK;
+	*frame = (struct raw_frame){.code = code, .address = address, .offset = -1,
+				    .flags = frame_flags(layout, head, code),
+				    .window = heap_frames(reader) ? 0 : (uint16_t)reader->last_hit};
+	if (!code)
+		return reader->target_runs && (frame->flags & RAW_DEAD);
+	frame->offset = frame_offset(layout, head, code);
+	if ((code & 7) || frame->offset == INT32_MIN) {
+		/* A frame that is gone: only its place in the chain was true. */
+		frame->code = 0;
+		frame->offset = -1;
+		return reader->target_runs && (frame->flags & RAW_DEAD);
+	}
+	return true;
 }
 
 static int walk_chain(struct stack_reader *reader, uint64_t frame, struct raw_frame *frames,
@@ -574,7 +619,6 @@ static int walk_chain(struct stack_reader *reader, uint64_t frame, struct raw_fr
 	/* Only the head is needed; frame_owner may lie at its end. */
 	while (frame) {
 		const uint8_t *head;
-		uint64_t code;
 
 		if (steps++ >= 2 * FRAMES_DEPTH_MAX) {
 			*flags |= STACK_TRUNCATED;
@@ -591,25 +635,19 @@ static int walk_chain(struct stack_reader *reader, uint64_t frame, struct raw_fr
 			*flags |= STACK_TORN;
 			break;
 		}
-		if (!frame_is_shim(layout, head)) {
-			int32_t offset;
-
+		if (frame_is_shim(layout, head)) {
+			if (depth > 0)
+				frames[depth - 1].flags |= RAW_ENTERED_FROM_C;
+		} else {
 			if (depth == capacity) {
 				*flags |= STACK_TRUNCATED;
 				break;
 			}
-			code = load_u64(head + at->frame_code);
-			if (layout->executable_tagged)
-				code &= ~TAG_MASK;
-			offset = frame_offset(layout, head, code);
-			if (!code || (code & 7) || offset == INT32_MIN) {
+			if (!take_frame(reader, frame, head, &frames[depth])) {
 				*flags |= STACK_TORN;
 				break;
 			}
-			frames[depth].code = code;
-			frames[depth].address = frame;
-			frames[depth].offset = offset;
-			frames[depth++].reserved = 0;
+			depth++;
 		}
 		frame = frame_back(reader, frame, head, flags);
 	}

@@ -60,6 +60,7 @@
 	.frame_stacktop = -1, \
 	.frame_return_offset = -1, \
 	.frame_valuestack = 64, \
+	.frame_executing = 108, \
 	.frame_tlbc_index = -1, \
 	.code_size = 176, \
 	.code_name = 112, \

@@ -60,6 +60,7 @@
 	.frame_stacktop = 64, \
 	.frame_return_offset = -1, \
 	.frame_valuestack = -1, \
+	.frame_executing = -1, \
 	.frame_tlbc_index = -1, \
 	.code_size = 184, \
 	.code_name = 120, \
