@@ -19,15 +19,16 @@
  * new object at the same address would hardly share. Compared to detect reuse. */
 #define CODE_FINGERPRINT_WORDS 4
 struct code_fingerprint {
-	/* name; filename; line table; first line, and above it a mix of all words of the span */
+	/* name; filename; line table; first line, and above it a mix of all that stays the same */
 	uint64_t words[CODE_FINGERPRINT_WORDS];
 };
 
 /* Ranges to read for a fingerprint: contiguous span [offset, offset + size) of the code object;
- * code_fingerprint_from_span picks the words. For hot paths: no allocation. Nothing in the span
- * changes while the code object lives (from 3.12 on it holds co_version too, a number of its own
- * for each code object). At most CODE_FINGERPRINT_SPAN_MAX bytes on every version;
- * size 0 when a target's own offsets would make it larger. */
+ * code_fingerprint_from_span picks the words that stay the same while the code object lives: its
+ * constants and names, and all from its first line to its line table (from 3.12 on co_version too,
+ * a number of its own for each code object). For hot paths: no allocation. At most
+ * CODE_FINGERPRINT_SPAN_MAX bytes on every version; size 0 when a target's own offsets would make
+ * it larger. */
 #define CODE_FINGERPRINT_SPAN_MAX 160
 struct code_fingerprint_span {
 	int32_t offset;
