@@ -26,7 +26,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests", "oracles")]
 
-import conftest  # noqa: E402
+import support  # noqa: E402
 import bias  # noqa: E402
 
 BARS = {"same": 0.01, "other": 0.02}
@@ -41,7 +41,7 @@ def main():
     options = parser.parse_args()
     versions = options.interpreter or ["3.8", "3.11", "3.13", "3.15"]
     missed = 0
-    for interpreter in conftest.found_interpreters():
+    for interpreter in support.found_interpreters():
         if interpreter.id not in versions:
             continue
         for program in options.program or bias.PROGRAMS:

@@ -17,7 +17,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests", "oracles")]
 
-import conftest  # noqa: E402
+import support  # noqa: E402
 from edges import TARGET, Judgement, LegalEdges  # noqa: E402
 from recording_text import Recording  # noqa: E402
 
@@ -26,14 +26,14 @@ READERS = {"same": ["-r", "5000"], "other": ["-r", "max"], "stop": ["--stop", "-
 
 def measure(interpreter, reader, wanted, seconds):
     judgement = Judgement(LegalEdges(interpreter))
-    target = conftest.Target(interpreter.argv("-u", interpreter.place(TARGET)))
+    target = support.Target(interpreter.argv("-u", interpreter.place(TARGET)))
     taken = missed = failed = 0
     try:
         target.wait_for("READY")
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "edges.pyro")
             while judgement.samples < wanted:
-                done = conftest.run_pyrometer(
+                done = support.run_pyrometer(
                     "record", *READERS[reader], "-d", str(seconds), "-o", path, "-p", target.pid,
                     timeout=seconds + 60)
                 if done.rc != 0:
@@ -57,7 +57,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=20, help="of one recording")
     options = parser.parse_args()
     bad = 0
-    for interpreter in conftest.found_interpreters():
+    for interpreter in support.found_interpreters():
         if options.interpreter and interpreter.id not in options.interpreter:
             continue
         judgement, missed, failed = measure(

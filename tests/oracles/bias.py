@@ -5,7 +5,7 @@ import collections
 import json
 import os
 
-import conftest
+import support
 from recording_text import Recording
 from shares import Comparison, on_cpu, self_counts
 
@@ -25,7 +25,7 @@ class Trial:
         self.counts = collections.Counter()
 
     def run(self, samples, seconds, rounds_max=60):
-        target = conftest.Target(
+        target = support.Target(
             self.interpreter.argv("-u", self.interpreter.place(TARGET), self.program)
         )
         try:
@@ -53,7 +53,7 @@ class Trial:
     def _record(self, target, reader, seconds):
         path = os.path.join(self.folder, "bias.pyro")
         undisturbed(target.pid, reader == "other")
-        done = conftest.run_pyrometer(
+        done = support.run_pyrometer(
             "record", *READERS[reader], "-d", str(seconds), "-o", path, "-p", target.pid,
             timeout=seconds + 60)
         if done.rc != 0:
