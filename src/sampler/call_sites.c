@@ -7,7 +7,7 @@
 #include "base/err.h"
 
 #define KNOWN_MIN 2u	 /* confirmations before a pair counts as possible */
-#define KNOWN_SHARE 100u /* and at least 1 / this of the site's confirmations */
+#define KNOWN_SHARE 20u /* and at least 1 / this of the site's confirmations */
 #define HEAD_SPAN_MAX 128
 #define YOUNG_MAX 64u	 /* confirmations under which a site may still have unseen callees */
 #define SIZES_MAX (1u << 18)

@@ -13,6 +13,7 @@
 #include "sampler/thread_table.h"
 
 #define OTHERS_EVERY_INSTANT 48.0
+#define DRAIN_MAX 16384u
 #define OTHERS_PERIOD_NS 500000.0
 
 struct collector {
@@ -279,7 +280,7 @@ static void read_other(struct collector *collector, struct known_thread *thread)
 }
 
 /* Look at one thread; what has not run since the last look is as it was. */
-static void look_at(struct collector *collector, struct known_thread *thread, uint64_t weight_ns)
+static void look_at(struct collector *collector, struct known_thread *thread)
 {
 	struct thread_schedstat now;
 	struct thread_stat stat;
@@ -296,7 +297,7 @@ static void look_at(struct collector *collector, struct known_thread *thread, ui
 		return;
 	if (thread->tstate)
 		read_other(collector, thread);
-	thread->state = stat.state == 'R' ? known_thread_runnable_state(thread, &now, weight_ns, 0)
+	thread->state = stat.state == 'R' ? known_thread_runnable_state(thread, &now, false, 0)
 					  : blocked_state(collector, thread);
 	thread->last = now;
 	thread->looked = true;
@@ -327,7 +328,7 @@ static void look_at_others(struct collector *collector, const struct record_samp
 
 		if (!thread->alive || thread->tid == record->tid)
 			continue;
-		look_at(collector, thread, weight_ns);
+		look_at(collector, thread);
 		if (thread->looked)
 			emit(collector, thread, record->time_ns, weight_ns);
 	}
@@ -371,10 +372,13 @@ static uint8_t subject_state(struct collector *collector, struct known_thread *t
 	switch (record->os_state) {
 	case 'R':
 	case 't': /* stopped by us */
-		state = record->times_known
-			    ? known_thread_runnable_state(thread, &record->times, record->weight_ns,
-							  hold_ns)
-			    : STATE_ON_CPU;
+		state = STATE_ON_CPU;
+		if (record->bits & RECORD_CLOCKED)
+			state = record->bits & RECORD_RAN ? STATE_ON_CPU : STATE_RUNQUEUE;
+		else if (record->times_known)
+			state = known_thread_runnable_state(thread, &record->times,
+							    record->reader != READER_OTHER_CORE,
+							    hold_ns);
 		if (state == STATE_ON_CPU && (record->bits & RECORD_GC))
 			state = STATE_GC;
 		return state;
@@ -439,7 +443,8 @@ int collector_drain(struct collector *collector, struct sample_counts *counts, s
 	const void *bytes;
 	size_t size;
 
-	while ((bytes = ring_peek(ring, &size)) != NULL) {
+	/* Bounded: a sampling thread at full speed must not keep us from everything else. */
+	for (uint32_t n = 0; n < DRAIN_MAX && (bytes = ring_peek(ring, &size)) != NULL; n++) {
 		uint32_t kind;
 
 		memcpy(&kind, bytes, sizeof(kind));

@@ -23,7 +23,8 @@
 #define SLEEP_SLICE_NS 50000000ull /* so that stopping is prompt at low rates */
 #define SHORT_SLICE_NS 100000ull
 #define SAMPLER_NICE (-10)
-#define FAST_LOOK_NS 1000000ull /* fastest mode: the scheduler's view is this old at most */
+#define FAST_LOOK_NS 250000ull /* fastest mode: the scheduler's view is this old at most */
+#define FAST_RAN_PART 0.5      /* of that time on a CPU counts as running */
 
 struct sampling_reader {
 	struct sampling_options options;
@@ -52,6 +53,9 @@ struct sampling_reader {
 	double fast_period_ns;
 	struct thread_stat fast_stat;
 	struct thread_schedstat fast_times;
+	clockid_t process_clock;
+	uint64_t fast_ran_ns;
+	uint8_t fast_bits;
 	uint32_t failures_in_row;
 	struct cpu_set allowed; /* where this thread may run */
 
@@ -182,6 +186,24 @@ static int fetch_subject(struct sampling_reader *reader, struct tick *tick)
 	return 0;
 }
 
+/* Fastest mode: was the process on a CPU since the last look? Its CPU clock is exact even while it
+ * runs, which the threads' schedstat is not. */
+static void look_at_clock(struct sampling_reader *reader, uint64_t now_ns)
+{
+	struct timespec ts;
+	uint64_t ran;
+
+	reader->fast_bits = 0;
+	if (clock_gettime(reader->process_clock, &ts) != 0)
+		return;
+	ran = (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+	reader->fast_bits = RECORD_CLOCKED;
+	if ((double)(ran - reader->fast_ran_ns) >=
+	    FAST_RAN_PART * (double)(now_ns - reader->fast_look_ns))
+		reader->fast_bits |= RECORD_RAN;
+	reader->fast_ran_ns = ran;
+}
+
 static void look_after(struct sampling_reader *reader, struct tick *tick, uint64_t now_ns)
 {
 	struct watched_thread *subject = reader->subject;
@@ -202,6 +224,8 @@ static void look_after(struct sampling_reader *reader, struct tick *tick, uint64
 		tick->stat_known = tick->after_known = false;
 		return;
 	}
+	if (reader->fastest)
+		look_at_clock(reader, now_ns);
 	reader->fast_look_ns = now_ns;
 	reader->fast_stat = tick->stat;
 	reader->fast_times = tick->after;
@@ -232,6 +256,7 @@ static void classify(struct sampling_reader *reader, struct tick *tick)
 	record->os_state = tick->stat_known ? tick->stat.state : 0;
 	record->times_known = tick->after_known;
 	record->times = tick->after;
+	record->bits |= reader->fast_bits;
 }
 
 /* From another core a chain may end early, at a frame that was being left. A stack that ends at
@@ -467,8 +492,10 @@ static void *sampling_main(void *argument)
 	prctl(PR_SET_NAME, "pyro-sampler");
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	cpu_allowed(0, &reader->allowed, NULL);
-	/* Where we may: be woken on time on a busy machine too. We use a hundredth of a core. */
-	setpriority(PRIO_PROCESS, (id_t)gettid(), SAMPLER_NICE);
+	/* Where we may: be woken on time on a busy machine too. Never when we spin: the scheduler
+	 * would take it from the target's own group. */
+	if (!reader->fastest)
+		setpriority(PRIO_PROCESS, (id_t)gettid(), SAMPLER_NICE);
 	if (reader->options.reader == READER_SAME_CORE)
 		cpu_short_slice(SHORT_SLICE_NS);
 	if (reader->options.reader == READER_STOPPING &&
@@ -511,6 +538,8 @@ static int reader_prepare(struct sampling_reader *reader)
 		reader->options.reader = READER_OTHER_CORE;
 	if (rate == 0 || reader->fastest)
 		rate = RATE_FIRST_HZ;
+	if (clock_getcpuclockid(reader->pid, &reader->process_clock) != 0)
+		reader->process_clock = CLOCK_PROCESS_CPUTIME_ID;
 	rate_control_start(&reader->control, reader->options.budget, now);
 	schedule_start(&reader->schedule, rate, now, reader->options.seed ^ 0x5851f42d4c957f2dull);
 	atomic_store(&reader->rate_mhz, (uint64_t)(rate * 1000));

@@ -49,7 +49,8 @@ enum sample_cause {
 enum record_bit {
 	RECORD_HOLDS_GIL = 1 << 0,
 	RECORD_GC = 1 << 1,
-
+	RECORD_CLOCKED = 1 << 2, /* the process's CPU clock was compared: RECORD_RAN is known */
+	RECORD_RAN = 1 << 3,	 /* it advanced: the process was on a CPU since the last look */
 };
 
 struct record_code {

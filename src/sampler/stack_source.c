@@ -11,6 +11,8 @@
 #define STACKS_FIRST 8192u
 #define CHECK_LEAVES 4u	 /* leaf-most codes, compared in every stack */
 #define CHECK_IN_TURN 2u /* of the others */
+#define CHECK_ALL_DEPTH 16u /* so few are all compared, in every stack */
+#define CHECK_ALL_AFTER_REUSE 4096u /* stacks: as are all of them at first and after a reuse */
 #define RESOLVE_AT_ONCE 8u
 
 int stack_source_init(struct stack_source *source, const struct remote_memory *memory,
@@ -26,6 +28,7 @@ int stack_source_init(struct stack_source *source, const struct remote_memory *m
 	source->stack_capacity = STACKS_FIRST;
 	source->next_code_key = source->next_stack_key = 1;
 	source->epoch = 1;
+	source->check_all = CHECK_ALL_AFTER_REUSE;
 	source->codes = mem_zalloc(source->code_capacity, sizeof(*source->codes));
 	source->stacks = mem_zalloc(source->stack_capacity, sizeof(*source->stacks));
 	source->keyed = mem_alloc((FRAMES_DEPTH_MAX + 1) * sizeof(*source->keyed));
@@ -94,9 +97,10 @@ static int code_learn(struct stack_source *source, struct code_slot *slot, uint6
 		code_info_free(announcement.info);
 		return -ERR_LIMIT;
 	}
-	if (slot->address)
+	if (slot->address) {
 		source->reused++;
-	else
+		source->check_all = CHECK_ALL_AFTER_REUSE;
+	} else
 		source->code_count++;
 	slot->address = address;
 	slot->code_key = source->next_code_key++;
@@ -166,6 +170,7 @@ static int check_codes(struct stack_source *source, const struct raw_frame *fram
 {
 	struct check_list list = {.count = 0};
 	uint32_t turn_from = depth > CHECK_LEAVES ? source->turn++ % (depth - CHECK_LEAVES) : 0;
+	bool all = depth <= CHECK_ALL_DEPTH || source->check_all != 0;
 	uint64_t last = 0;
 
 	if ((source->code_count + depth) * 2 > source->code_capacity &&
@@ -190,7 +195,7 @@ static int check_codes(struct stack_source *source, const struct raw_frame *fram
 		if (source->have_generation)
 			compare = compare || slot->generation != source->epoch;
 		else
-			compare = compare || i < CHECK_LEAVES ||
+			compare = compare || all || i < CHECK_LEAVES ||
 				  (i - CHECK_LEAVES - turn_from) < CHECK_IN_TURN;
 		if (!compare)
 			continue;
@@ -198,6 +203,8 @@ static int check_codes(struct stack_source *source, const struct raw_frame *fram
 		if (result < 0)
 			return result;
 	}
+	if (source->check_all)
+		source->check_all--;
 	return check_flush(source, &list);
 }
 

@@ -66,6 +66,7 @@ struct stack_source {
 	uint64_t seed;
 	uint64_t last_generation; /* the target's, 3.14+ */
 	uint32_t epoch, turn;
+	uint32_t check_all; /* stacks yet to be compared whole: codes were dropped lately */
 	bool have_generation;
 	bool resolve_now; /* read new codes while the target stands still */
 	uint64_t reused;  /* addresses seen with another code object */

@@ -73,23 +73,22 @@ struct known_thread *thread_table_add(struct thread_table *table, pid_t pid, pid
 }
 
 uint8_t known_thread_runnable_state(struct known_thread *thread, const struct thread_schedstat *now,
-				    uint64_t weight_ns, uint64_t own_hold_ns)
+				    bool exact, uint64_t own_hold_ns)
 {
-	double ran = (double)now->on_cpu_ns - (double)thread->first.on_cpu_ns;
-	double waited = (double)now->runqueue_ns - (double)thread->first.runqueue_ns, part, owed;
+	double ran = (double)now->on_cpu_ns - (double)thread->last.on_cpu_ns;
+	double waited = (double)now->runqueue_ns - (double)thread->last.runqueue_ns;
 
-	if (own_hold_ns)
-		thread->own_delay_ns += own_hold_ns + own_hold_ns / 2 + SWITCH_NS;
 	waited -= (double)thread->own_delay_ns;
-	thread->assigned_ns += weight_ns;
-	if (waited <= 0 || ran + waited <= 0)
-		return STATE_ON_CPU;
-	/* The part of its runnable time that it waited, by the scheduler; and how much of the
-	 * samples was given to waiting so far. */
-	part = ran > 0 ? waited / (ran + waited) : 1.0;
-	owed = part * (double)thread->assigned_ns - (double)thread->assigned_runqueue_ns;
-	if (owed < (double)weight_ns)
-		return STATE_ON_CPU;
-	thread->assigned_runqueue_ns += weight_ns;
-	return STATE_RUNQUEUE;
+	thread->own_delay_ns = own_hold_ns ? own_hold_ns + own_hold_ns / 2 + SWITCH_NS : 0;
+	if (ran <= 0 && exact)
+		return STATE_RUNQUEUE; /* it has not run since the last look */
+	if (ran <= 0) /* its time may be a tick old: nothing new is known */
+		return thread->state == STATE_RUNQUEUE ? STATE_RUNQUEUE : STATE_ON_CPU;
+	/* The part of its runnable time since then that it ran; what rounding one sample leaves is
+	 * carried to the next. */
+	thread->on_cpu_owed += waited > 0 ? ran / (ran + waited) : 1.0;
+	if (thread->on_cpu_owed < 0.5)
+		return STATE_RUNQUEUE;
+	thread->on_cpu_owed -= 1.0;
+	return STATE_ON_CPU;
 }

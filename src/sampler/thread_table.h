@@ -19,7 +19,8 @@ struct known_thread {
 	struct thread_schedstat first, last; /* since we know it; at the last look */
 	struct stack_id stack;		     /* at the last look */
 	uint8_t state, flags;
-	uint64_t assigned_ns, assigned_runqueue_ns, own_delay_ns; /* of runnable samples */
+	uint64_t own_delay_ns; /* that our last sample added to its run-queue time */
+	double on_cpu_owed;
 	struct stack_prediction *prediction;
 };
 
@@ -36,9 +37,10 @@ struct known_thread *thread_table_find(struct thread_table *table, pid_t tid);
 struct known_thread *thread_table_add(struct thread_table *table, pid_t pid, pid_t tid);
 void thread_table_end(struct known_thread *thread);
 
-/* Which of on-CPU and run queue a runnable thread's sample is: so that the part given to the run
- * queue follows the scheduler's exact times, less the delay that we caused ourselves. */
+/* Which of on-CPU and run queue a runnable thread's sample is: by the part of the time since the last
+ * look that it ran and waited, exactly as the scheduler tells it, less the delay that our own sample
+ * caused. exact: the thread was off its CPU when `now` was read. Call once a sample, before thread->last is set to *now. */
 uint8_t known_thread_runnable_state(struct known_thread *thread, const struct thread_schedstat *now,
-				    uint64_t weight_ns, uint64_t own_hold_ns);
+				    bool exact, uint64_t own_hold_ns);
 
 #endif
