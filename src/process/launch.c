@@ -139,8 +139,9 @@ int launch_poll(struct launch *launch, int *ret_status, struct rusage *ret_usage
 	/* Once reaped the number may become another process's: stop forwarding before. */
 	siginfo_t info = {0};
 	if (waitid(P_PID, (id_t)launch->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-	    info.si_pid == 0)
-		return 0;
+	    (info.si_pid == 0 || (info.si_code != CLD_EXITED && info.si_code != CLD_KILLED &&
+				  info.si_code != CLD_DUMPED)))
+		return 0; /* or only stopped: by a thread of ours that traces it */
 	if (forward_pid == launch->pid) {
 		forward_pid = 0;
 		forward_pidfd = -1;

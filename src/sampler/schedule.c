@@ -52,8 +52,10 @@ void schedule_set_rate(struct schedule *schedule, double rate_hz)
 
 void schedule_advance(struct schedule *schedule)
 {
-	schedule->next_ns += (uint64_t)(-log(random_unit(&schedule->random)) * schedule->period_ns);
-	schedule->next_weight_ns = (uint64_t)schedule->period_ns;
+	/* At least 1 ns, so that time moves on at any rate that someone asks for. */
+	schedule->next_ns +=
+	    1 + (uint64_t)(-log(random_unit(&schedule->random)) * schedule->period_ns);
+	schedule->next_weight_ns = schedule->period_ns < 1 ? 1 : (uint64_t)schedule->period_ns;
 }
 
 uint64_t schedule_skip_missed(struct schedule *schedule, uint64_t now_ns)

@@ -6,7 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "base/err.h"
+#include "process/launch.h"
 #include "python_target.h"
 #include "sampler/stopper.h"
 
@@ -203,6 +207,55 @@ static void threads_that_come_are_stopped_too(void **state)
 	target_end(&target, SIGKILL);
 }
 
+struct cycling {
+	pid_t pid;
+	atomic_bool end;
+	int failed;
+};
+
+static void *cycle_on(void *argument)
+{
+	struct cycling *cycling = argument;
+	struct stopper stopper;
+
+	cycling->failed = stopper_start(&stopper, cycling->pid);
+	while (cycling->failed == 0 && !atomic_load(&cycling->end)) {
+		cycling->failed = stopper_stop(&stopper);
+		stopper_resume(&stopper);
+	}
+	stopper_finish(&stopper);
+	return NULL;
+}
+
+/* Under `run --stop` another thread of ours waits for the target's end: it must not take our stops
+ * for it, nor take them away. */
+static void who_waits_for_its_end_is_not_disturbed(void **state)
+{
+	char option[] = "-c", code[] = "while True: pass";
+	char *arguments[] = {python[0], option, code, NULL};
+	struct cycling cycling = {0};
+	struct launch launch;
+	pthread_t thread;
+	int status = 0;
+
+	(void)state;
+	assert_int_equal(0, launch_start(arguments, &launch, NULL));
+	cycling.pid = launch.pid;
+	assert_int_equal(0, pthread_create(&thread, NULL, cycle_on, &cycling));
+	for (int i = 0; i < 2000; i++) {
+		assert_int_equal(0, launch_poll(&launch, &status, NULL, NULL));
+		nanosleep(&(struct timespec){0, 100000}, NULL);
+	}
+	atomic_store(&cycling.end, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(0, cycling.failed);
+	kill(launch.pid, SIGKILL);
+	assert_true(target_reaches(launch.pid, "Z"));
+	assert_int_equal(1, launch_poll(&launch, &status, NULL, NULL));
+	assert_int_equal(SIGKILL, WTERMSIG(status));
+	launch_release(&launch);
+}
+
 static void no_process_is_refused(void **state)
 {
 	struct stopper stopper;
@@ -221,6 +274,7 @@ int main(void)
 	    cmocka_unit_test(the_end_is_left_to_the_parent),
 	    cmocka_unit_test(killed_while_stopped),
 	    cmocka_unit_test(threads_that_come_are_stopped_too),
+	    cmocka_unit_test(who_waits_for_its_end_is_not_disturbed),
 	    cmocka_unit_test(no_process_is_refused),
 	};
 
