@@ -54,7 +54,7 @@ def main():
     parser.add_argument("--samples", type=int, default=1000000)
     parser.add_argument("--reader", choices=sorted(READERS), default="same")
     parser.add_argument("--interpreter", action="append", default=[])
-    parser.add_argument("--seconds", type=int, default=20, help="of one recording")
+    parser.add_argument("--seconds", type=float, default=20, help="of one recording")
     options = parser.parse_args()
     bad = 0
     for interpreter in support.found_interpreters():

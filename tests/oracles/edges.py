@@ -66,7 +66,7 @@ class Judgement:
     def __init__(self, legal):
         self.legal = legal
         self.samples = self.torn = self.rootless = self.other_core = self.no_stack = self.impossible = 0
-        self.impossible_same_core = 0
+        self.impossible_same_core = self.torn_same_core = 0
         self.seen = set()
         self.faults = collections.Counter()
 
@@ -78,6 +78,8 @@ class Judgement:
             self.samples += row.count
             if row.flags & FLAG_OTHER_CORE:
                 self.other_core += row.count
+            elif row.stack and KIND_TORN in (row.stack[0].kind, row.stack[-1].kind):
+                self.torn_same_core += row.count
             if row.stack and row.stack[0].kind == KIND_TORN:
                 self.rootless += row.count
             elif row.stack and row.stack[-1].kind == KIND_TORN:

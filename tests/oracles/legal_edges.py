@@ -87,10 +87,14 @@ def edges_of(code, functions, reaches):
             if isinstance(instruction.argval, types.CodeType):
                 yield instruction.argval.co_firstlineno
 
-    iterator_line = code.co_firstlineno
+    # What a loop calls was made on the line before GET_ITER, which may have another line itself.
+    iterator_line = made_line = code.co_firstlineno
     for line, instruction in lines_of(code):
-        if instruction.opname == "GET_ITER" or instruction.argval == ".0":
+        if instruction.opname == "GET_ITER":
+            iterator_line = made_line
+        elif instruction.argval == ".0":
             iterator_line = line
+        made_line = line
         if instruction.opname == "FOR_ITER":
             edges.update((line, callee) for callee in reached(on_line[iterator_line]))
         elif instruction.opname.startswith(CALLING):
