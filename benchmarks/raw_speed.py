@@ -63,7 +63,7 @@ def one_run(place, tool, python, depth, seconds):
 
 
 def measure(place, quick):
-    seconds, repetitions = (1, 1) if quick else (2, 3)
+    seconds, repetitions = (1, 1) if quick else (1.5, 3)
     rows, results, bars = [], [], []
     for minor, peers in GROUPS:
         try:

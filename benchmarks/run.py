@@ -5,7 +5,7 @@
 
 Called by ./dev bench. Without names all are run, one after another. --quick: a few seconds each, to
 see that it works, nothing to quote. --save: results go to benchmarks/results/NAME.json.
-Ends with 1 when a bar was missed, 0 otherwise.
+Ends with 1 when a bar was missed (not with --quick), 0 otherwise.
 """
 
 import argparse
@@ -87,7 +87,9 @@ def main():
         bars += run_one(name, options)
     for bar in bars:
         print("%-12s %s" % (support.verdict(bar["met"]), bar["text"]))
-    return int(any(bar["met"] is False for bar in bars))
+    if options.quick:
+        print("--quick: nothing of this is to be quoted")
+    return int(not options.quick and any(bar["met"] is False for bar in bars))
 
 
 if __name__ == "__main__":

@@ -141,8 +141,8 @@ def measure(place, quick):
     seconds = 0.2
     # A round is one attachment; the tools take turns. (tool, rounds, pairs in a round)
     plan = [(Pyrometer("pyrometer (default)"), 1 if quick else 6, 8 if quick else 60),
-            (PySpy("py-spy 100 Hz (default)"), 1 if quick else 2, 4 if quick else 25),
-            (Austin("Austin 100 us (default)"), 1 if quick else 2, 4 if quick else 25)]  # fmt: skip
+            (PySpy("py-spy 100 Hz (default)"), 1 if quick else 2, 4 if quick else 15),
+            (Austin("Austin 100 us (default)"), 1 if quick else 2, 4 if quick else 15)]  # fmt: skip
     numbers = support.Numbers(place, python.root, STAMPS)
     units = Units(numbers)
     found = {tool: ([], []) for tool, _, _ in plan}
