@@ -127,23 +127,18 @@ static int check_output(const char *recording, const char *output, const struct 
 }
 
 static int count_kept(const struct profile *profile, const struct sample_filter *filter,
-		      struct err *err)
+		      const char *damage, struct err *err)
 {
-	int r;
-
 	for (size_t i = 0; i < profile->sample_count; i++) {
 		if (sample_filter_keep(filter, profile, &profile->samples[i]))
 			return 0;
 	}
-	r = err_set(err, ERR_TOO_LITTLE, "nothing to export: no sample is in the selection");
-	err_why(err, "the recording has %zu rows of samples; none of them fits the options",
-		profile->sample_count);
-	err_next(err, "leave out filters, or record for longer");
-	return r;
+	return no_samples("export", profile, damage, err);
 }
 
 static int write_export(const struct profile *profile, const struct selection *selection,
-			const struct format *format, const char *path, struct err *err)
+			const struct format *format, const char *path, const char *damage,
+			struct err *err)
 {
 	struct sample_filter filter;
 	struct format_filter kept = {.keep = sample_filter_keep, .context = &filter};
@@ -152,7 +147,7 @@ static int write_export(const struct profile *profile, const struct selection *s
 
 	if (r < 0)
 		return r;
-	r = count_kept(profile, &filter, err);
+	r = count_kept(profile, &filter, damage, err);
 	if (r == 0)
 		r = output_open(&output, path, err);
 	if (r == 0) {
@@ -195,7 +190,7 @@ static int export_main(const void *values, int operand_count, char **operands, s
 	    &profile, &damage, err);
 	if (r < 0)
 		return r;
-	r = write_export(profile, &selection, format, output, err);
+	r = write_export(profile, &selection, format, output, damage.text, err);
 	profile_free(profile);
 	if (r == 0 && damage.text[0] != '\0') {
 		text_write_safe(stderr, damage.text);

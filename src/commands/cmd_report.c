@@ -111,24 +111,6 @@ static int check_options(const struct report_options *options, struct err *err)
 	return r;
 }
 
-/* The selection must hold a sample; without one there is nothing to show. */
-static int check_samples(const struct profile *profile, const struct shares *shares,
-			 struct err *err)
-{
-	int r;
-
-	if (shares->sample_count > 0)
-		return 0;
-	r = err_set(err, ERR_TOO_LITTLE, "nothing to report: no sample is in the selection");
-	err_why(err, "the recording has %llu samples over %.2f s; none of them fits the options",
-		(unsigned long long)(profile->meta.counts.valid + profile->meta.counts.torn),
-		(double)profile->meta.duration_ns / 1e9);
-	err_next(err, profile->sample_count > 0
-			  ? "try --threads all, --threads list, or fewer filters"
-			  : "record for longer, or more densely: pyrometer record --rate max");
-	return r;
-}
-
 static int write_view(const struct report_options *options, const struct profile *profile,
 		      const struct selection *selection, const struct shares *shares,
 		      const struct page *page, struct err *err)
@@ -167,8 +149,8 @@ static int write_text(const struct report_options *options, const struct profile
 	if (r < 0)
 		return r;
 	terminal_describe(&terminal, stream);
-	r = options->processes || wants_thread_list(options) ? 0
-							     : check_samples(profile, &shares, err);
+	if (!options->processes && !wants_thread_list(options) && shares.sample_count == 0)
+		r = no_samples("report", profile, damage, err);
 	if (r == 0 && !options->tree && !options->lines && !options->processes &&
 	    !wants_thread_list(options)) {
 		r = report_answer(profile, &answer, stream, &terminal, err);
@@ -197,7 +179,8 @@ static int write_json(const struct report_options *options, const struct profile
 
 	if (r < 0)
 		return r;
-	r = check_samples(profile, &shares, err);
+	if (shares.sample_count == 0)
+		r = no_samples("report", profile, damage, err);
 	shares_release(&shares);
 	return r < 0 ? r
 		     : report_json_write(profile, selection, sort, row_limit(options, 0), damage,

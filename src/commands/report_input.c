@@ -102,6 +102,34 @@ int recording_operand(const char *command, int operand_count, char **operands, c
 	return r;
 }
 
+int no_samples(const char *doing, const struct profile *profile, const char *damage,
+	       struct err *err)
+{
+	unsigned long long taken = profile->meta.counts.valid + profile->meta.counts.torn;
+	int r;
+
+	if (profile->sample_count == 0 && damage[0] != '\0') {
+		r = err_set(err, ERR_TOO_LITTLE,
+			    "nothing to %s: the recording is damaged, and none of its samples is "
+			    "left",
+			    doing);
+		err_why(err, "%s", damage);
+		err_next(err, "record again: pyrometer record -o FILE.pyro -- PROGRAM");
+		return r;
+	}
+	r = err_set(err, ERR_TOO_LITTLE, "nothing to %s: no sample is in the selection", doing);
+	if (profile->sample_count == 0) {
+		err_why(err, "the recording has no samples; it lasted %.2f s",
+			(double)profile->meta.duration_ns / 1e9);
+		err_next(err, "record for longer, or more densely: pyrometer record --rate max");
+		return r;
+	}
+	err_why(err, "the recording has %llu samples over %.2f s; none of them fits the options",
+		taken, (double)profile->meta.duration_ns / 1e9);
+	err_next(err, "try --threads all, fewer filters, or: pyrometer report --threads list");
+	return r;
+}
+
 int output_open(struct output *output, const char *path, struct err *err)
 {
 	struct stat status;

@@ -33,6 +33,10 @@ enum recording_detail selection_detail(const struct selection *);
 int recording_operand(const char *command, int operand_count, char **operands, char *ret_path,
 		      struct err *);
 
+/* The error for a recording of which no sample is in the selection, or none is left: `doing` is
+ * "report" or "export". -ERR_TOO_LITTLE. */
+int no_samples(const char *doing, const struct profile *, const char *damage, struct err *);
+
 /* Output to a file (NULL or "-": stdout). A file appears whole or not at all. */
 struct output {
 	FILE *stream;
