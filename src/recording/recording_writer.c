@@ -208,6 +208,22 @@ static int remove_old(const char *path, bool exists, struct err *err)
 	return code;
 }
 
+/* By ourselves, because of SQLite's errno: it tells a folder that may not be written as "no such
+ * file". */
+static int create_file(const char *path, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int code;
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	code = err_set_errno(err, ERR_FILE, errno, "can't create the recording %s", path);
+	err_next(err, "record elsewhere with -o FILE");
+	return code;
+}
+
 static bool make_schema(struct recording_writer *writer)
 {
 	char pragmas[256];
@@ -265,11 +281,15 @@ int recording_writer_open(const char *path, const struct recording_writer_option
 	if (code < 0)
 		return code;
 	code = remove_old(path, code > 0, err);
+	if (code == 0)
+		code = create_file(path, err);
 	if (code < 0)
 		return code;
 	writer = mem_zalloc(1, sizeof(*writer));
-	if (!writer)
+	if (!writer) {
+		unlink(path);
 		return err_set(err, ERR_MEMORY, "no memory to open %s", path);
+	}
 	writer->options = *options;
 	sample_block_init(&writer->codec);
 	writer->written = (struct written){1, 1, 1, 1, 1, 1, 0};
@@ -291,6 +311,7 @@ int recording_writer_open(const char *path, const struct recording_writer_option
 	return 0;
 fail:
 	recording_writer_free(writer);
+	unlink(path);
 	return code;
 }
 

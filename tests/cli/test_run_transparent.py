@@ -166,6 +166,19 @@ def test_a_file_named_like_an_option(pyrometer, python, tmp_path):
     assert (result.rc, result.stdout) == (0, "odd\n"), result.stderr
 
 
+def test_a_reader_of_the_programs_output_that_goes_away_is_the_programs_matter(python, tmp_path):
+    code = "import time; [print(n) or time.sleep(0.001) for n in range(9000)]"
+    for prefix in ([], [cli.PROGRAM, "run", "-o", str(tmp_path / "x.pyro"), "--"]):
+        words = prefix + [python, "-u", "-c", code]
+        line = ["bash", "-c", '"$@" | head -n 1; exit "${PIPESTATUS[0]}"', "bash"] + words
+        ended = subprocess.run(
+            line, env=cli.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60
+        )
+        assert (ended.returncode, ended.stdout) == (1, b"0\n"), ended.stderr
+        assert b"BrokenPipeError" in ended.stderr
+    assert b"pyrometer report" in ended.stderr
+
+
 # --- children -------------------------------------------------------------------
 
 
