@@ -123,13 +123,15 @@ static void put_tstate(struct machine *machine, struct input *input)
 }
 
 static void check_frames(const struct raw_frame *frames, int depth, uint32_t capacity,
-			 uint32_t flags)
+			 uint32_t flags, bool runs)
 {
-	if (depth > (int)capacity || flags & ~(uint32_t)(STACK_TORN | STACK_TRUNCATED))
+	uint32_t possible = STACK_TORN | STACK_TRUNCATED | (runs ? STACK_RECALLED : 0);
+
+	if (depth > (int)capacity || flags & ~possible)
 		abort();
 	for (int i = 0; i < depth; i++)
-		if (!frames[i].code || frames[i].code & 7 || frames[i].address & 7 ||
-		    frames[i].offset < -1 || frames[i].reserved)
+		if (frames[i].code & 7 || frames[i].address & 7 || frames[i].offset < -1 ||
+		    (!frames[i].code && !runs))
 			abort();
 }
 
@@ -142,10 +144,19 @@ static int walk_once(struct machine *machine, struct stack_prediction *predictio
 	if (fetched < 0)
 		return fetched;
 	depth = stack_reader_walk(&machine->reader, prediction, frames, capacity, flags);
-	check_frames(frames, depth, capacity, *flags);
+	check_frames(frames, depth, capacity, *flags, machine->reader.target_runs);
 	if (prediction->count > FRAMES_PREDICTED_MAX)
 		abort();
 	return depth;
+}
+
+static bool same_frames(const struct raw_frame *a, const struct raw_frame *b, int depth)
+{
+	for (int i = 0; i < depth; i++)
+		if (a[i].code != b[i].code || a[i].address != b[i].address ||
+		    a[i].offset != b[i].offset || a[i].flags != b[i].flags)
+			return false;
+	return true;
 }
 
 static void walk_twice(struct machine *machine, uint32_t capacity)
@@ -155,12 +166,13 @@ static void walk_twice(struct machine *machine, uint32_t capacity)
 
 	map(machine);
 	depth = walk_once(machine, &machine->prediction, machine->frames, capacity, &flags);
+	if (machine->reader.target_runs)
+		return; /* links are recalled from one reading to the next */
 	machine->none.count = 0;
 	machine->none.cframe = 0;
 	fresh = walk_once(machine, &machine->none, machine->fresh, capacity, &fresh_flags);
 	if (depth != fresh || flags != fresh_flags ||
-	    (depth > 0 && memcmp(machine->frames, machine->fresh,
-				 (size_t)depth * sizeof(*machine->frames)) != 0))
+	    !same_frames(machine->frames, machine->fresh, depth))
 		abort();
 }
 
@@ -206,8 +218,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = {data, size};
 	struct machine *machine;
 	uint32_t version, walks = 0;
+	bool runs;
 
-	version = take8(&input) % 8;
+	version = take8(&input);
+	runs = version & 0x80;
+	version %= 8;
 	machine = machines[version];
 	if (!machine) {
 		machine = machines[version] = mem_zalloc(1, sizeof(*machine));
@@ -218,6 +233,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	}
 	memset(machine->image, 0, sizeof(machine->image));
+	memset(machine->reader.recalled, 0, sizeof(machine->reader.recalled));
+	machine->reader.target_runs = runs;
 	machine->unmapped = 0;
 	machine->prediction.count = 0;
 	machine->prediction.cframe = 0;
