@@ -9,6 +9,7 @@ import tempfile
 
 import pytest
 
+from namespaces import UNSHARE, child_of, end, namespaces_refused
 from support import TARGETS, Target
 
 WHERE = os.path.join(TARGETS, "stacks_where.py")
@@ -198,20 +199,6 @@ def test_embedded_in_a_program_that_loads_it(place, found_right):
 # --- containers -------------------------------------------------------------------
 
 
-def namespaces_refused():
-    if not shutil.which("unshare"):
-        return "missing: unshare (util-linux)"
-    command = ["unshare", "--mount", "--pid", "--fork", "true"]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode != 0:
-        return "missing: the right to make mount and PID namespaces"
-    return None
-
-
-def child_of(pid):
-    with open("/proc/%d/task/%d/children" % (pid, pid)) as children:
-        return int(children.read().split()[0])
-
-
 def test_in_a_container(place, found_right):
     """Files that are only in its mount namespace, and pids that are its own."""
     refused = namespaces_refused()
@@ -227,7 +214,7 @@ def test_in_a_container(place, found_right):
         program = os.path.relpath(os.path.realpath(place.interpreter.path), place.build["prefix"])
         run = 'mount --bind "$1" "$2" && mount -t proc proc /proc && exec "$2/$3" -u "$4"'
         words = [place.build["prefix"], hidden, program, script]
-    command = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", run, "sh"] + words
+    command = UNSHARE + ["sh", "-c", run, "sh"] + words
     target = Target(command)
     place.started.append(target)
     ready = target.wait_for("READY")
@@ -235,5 +222,4 @@ def test_in_a_container(place, found_right):
     if not place.interpreter.root:
         assert os.listdir(place.new("hidden")) == []
     found_right(target, place.interpreter.version_text, pid, ready)
-    target.process.stdin.close()  # unshare itself heeds no SIGTERM
-    target.wait()
+    end(target)
