@@ -24,22 +24,16 @@ LEAVES = ("first_sum", "second_sum")
 
 
 def possible(stack, depth):
-    """Whether this program can ever have this stack (function names, root first)."""
-    while stack and stack[0] not in ("<module>", "main"):
-        stack = stack[1:]  # process, thread, file rows of the tool
-    if stack[:1] == ["<module>"]:
-        stack = stack[1:]
-    if stack[:1] != ["main"]:
-        return not stack
-    inner = stack[1:]
-    levels = sum(name == "descend" for name in inner)
-    rest = [name for name in inner if name != "descend"]
-    if not rest:
-        return inner[:levels] == ["descend"] * levels and levels <= depth + 1
-    if rest[0] in LEAVES:
-        return levels == depth + 1 and inner[-len(rest) :] == rest and len(
-            [name for name in rest if name in LEAVES]) == 1  # fmt: skip
-    return True  # a builtin's or a tool's own row
+    """Whether this program can ever have this stack (function names, root first; what stands
+    above <module> are a tool's own rows, what stands at the end may be a builtin)."""
+    ours = [name for name in stack if name in ("main", "descend", *LEAVES)]
+    if not ours:
+        return True
+    levels = ours.count("descend")
+    full = ["main"] + ["descend"] * levels
+    if ours == full:
+        return levels <= depth + 1
+    return levels == depth + 1 and ours[:-1] == full and ours[-1] in LEAVES
 
 
 def one_run(place, tool, python, depth, seconds):
@@ -63,7 +57,7 @@ def one_run(place, tool, python, depth, seconds):
 
 
 def measure(place, quick):
-    seconds, repetitions = (1, 1) if quick else (1.5, 3)
+    seconds, repetitions = (1, 1) if quick else (2, 3)
     rows, results, bars = [], [], []
     for minor, peers in GROUPS:
         try:
