@@ -26,10 +26,4 @@ void json_number(struct json_writer *, double value);        /* %.9g */
 void json_bool(struct json_writer *, bool value);
 void json_absent(struct json_writer *);                       /* null */
 
-/* The former names of json_signed and json_absent. */
-#ifndef JANSSON_H
-#define json_integer json_signed
-#define json_null json_absent
-#endif
-
 #endif

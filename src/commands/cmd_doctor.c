@@ -316,7 +316,7 @@ static void print_json(const struct findings *findings)
 	json_start(&json, stdout, true);
 	json_object_begin(&json);
 	json_key(&json, "schema_version");
-	json_integer(&json, 1);
+	json_signed(&json, 1);
 	json_key(&json, "checks");
 	json_array_begin(&json);
 	for (size_t i = 0; i < findings->count; i++) {

@@ -101,7 +101,7 @@ static void json_thread(struct json_writer *json, const struct dump_thread *thre
 	json_key(json, "name");
 	json_text(json, thread->name);
 	json_key(json, "interpreter");
-	json_integer(json, thread->interpreter);
+	json_signed(json, thread->interpreter);
 	json_key(json, "state");
 	json_text(json, states[thread->state].key);
 	json_key(json, "holds_gil");
@@ -122,16 +122,16 @@ static void json_thread(struct json_writer *json, const struct dump_thread *thre
 		json_text(json, frame->file);
 		json_key(json, "line");
 		if (frame->location.line > 0)
-			json_integer(json, frame->location.line);
+			json_signed(json, frame->location.line);
 		else
-			json_null(json);
+			json_absent(json);
 		json_key(json, "column");
 		if (frame->location.column > 0)
-			json_integer(json, frame->location.column);
+			json_signed(json, frame->location.column);
 		else
-			json_null(json);
+			json_absent(json);
 		json_key(json, "first_line");
-		json_integer(json, frame->first_line);
+		json_signed(json, frame->first_line);
 		json_object_end(json);
 	}
 	json_array_end(json);
@@ -145,9 +145,9 @@ static void print_json(const struct thread_dump *dump, int pid)
 	json_start(&json, stdout, true);
 	json_object_begin(&json);
 	json_key(&json, "schema_version");
-	json_integer(&json, 1);
+	json_signed(&json, 1);
 	json_key(&json, "pid");
-	json_integer(&json, pid);
+	json_signed(&json, pid);
 	json_key(&json, "python");
 	json_text(&json, dump->runtime.version_text);
 	json_key(&json, "threads");

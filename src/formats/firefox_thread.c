@@ -191,7 +191,7 @@ static void write_column(struct json_writer *json, const char *name, const struc
 	json_array_begin(json);
 	for (size_t i = 0; i < column->count; i++) {
 		if (column->items[i] == FIREFOX_NONE)
-			json_null(json);
+			json_absent(json);
 		else
 			json_unsigned(json, column->items[i]);
 	}
@@ -206,9 +206,9 @@ static void write_constant(struct json_writer *json, const char *name, size_t co
 	json_array_begin(json);
 	for (size_t i = 0; i < count; i++) {
 		if (is_null)
-			json_null(json);
+			json_absent(json);
 		else
-			json_integer(json, value);
+			json_signed(json, value);
 	}
 	json_array_end(json);
 }
@@ -216,7 +216,7 @@ static void write_constant(struct json_writer *json, const char *name, size_t co
 static void write_known(struct json_writer *json, uint32_t value)
 {
 	if (value == 0)
-		json_null(json);
+		json_absent(json);
 	else
 		json_unsigned(json, value);
 }
@@ -283,7 +283,7 @@ static void write_functions(struct firefox_thread *thread, struct json_writer *j
 	for (size_t i = 0; i < count; i++) {
 		struct string_id file = rows[thread->functions.items[i]].file;
 		if (file.v == 0)
-			json_null(json);
+			json_absent(json);
 		else
 			json_unsigned(json, firefox_thread_string(thread, file));
 	}

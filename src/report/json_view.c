@@ -31,7 +31,7 @@ static void key_text(struct json_writer *json, const char *key, const char *valu
 static void key_null(struct json_writer *json, const char *key)
 {
 	json_key(json, key);
-	json_null(json);
+	json_absent(json);
 }
 
 static double seconds(uint64_t ns)
@@ -57,9 +57,9 @@ static void write_run(struct json_writer *json, const struct profile *profile)
 		     process == NULL ? UINT64_MAX : process->peak_rss_bytes);
 	json_key(json, "exit_status");
 	if (meta->exit_status >= 0)
-		json_integer(json, meta->exit_status);
+		json_signed(json, meta->exit_status);
 	else
-		json_null(json);
+		json_absent(json);
 }
 
 static void write_samples(struct json_writer *json, const struct profile_meta *meta,
@@ -111,7 +111,7 @@ static void write_line_number(struct json_writer *json, uint32_t line)
 	if (line != 0)
 		json_unsigned(json, line);
 	else
-		json_null(json);
+		json_absent(json);
 }
 
 static void write_row(struct json_writer *json, const struct profile *profile,
@@ -136,7 +136,7 @@ static void write_row(struct json_writer *json, const struct profile *profile,
 		if (row->hottest_line != 0)
 			json_unsigned(json, row->hottest_line);
 		else
-			json_null(json);
+			json_absent(json);
 		key_number(json, "hottest_line_self",
 			   row->hottest_line != 0 ? row->hottest_line_self : NAN);
 	}
