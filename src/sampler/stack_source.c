@@ -138,6 +138,12 @@ static int check_flush(struct stack_source *source, struct check_list *list)
 			slot->generation = source->epoch;
 			continue;
 		}
+		if (!slot->address && source->code_count * 2 >= source->code_capacity) {
+			result = codes_grow(source);
+			if (result < 0)
+				return result;
+			slot = code_slot(source->codes, source->code_capacity, list->address[i]);
+		}
 		result = code_learn(source, slot, list->address[i], &now,
 				    source->resolve_now && list->resolved++ < RESOLVE_AT_ONCE);
 		if (result < 0)
@@ -173,14 +179,6 @@ static int check_codes(struct stack_source *source, const struct raw_frame *fram
 	bool all = depth <= CHECK_ALL_DEPTH || source->check_all != 0;
 	uint64_t last = 0;
 
-	if ((source->code_count + depth) * 2 > source->code_capacity &&
-	    depth < source->code_capacity) {
-		while ((source->code_count + depth) * 2 > source->code_capacity) {
-			int result = codes_grow(source);
-			if (result < 0)
-				return result;
-		}
-	}
 	for (uint32_t i = 0; i < depth; i++) {
 		const struct code_slot *slot;
 		uint64_t address = frames[i].code;
