@@ -20,6 +20,10 @@
 
 #define BUSY_TIMEOUT_MS 5000
 #define STEPS_PER_CALL 1000
+/* SQLite refuses a schema with a root page beyond the end. Empty pages in place of those that were
+ * cut off, up to more than our schema has, keep the tables before them readable. */
+#define SCHEMA_PAGES_MAX 32u
+#define PADDING_BYTES (SCHEMA_PAGES_MAX * 4096u)
 #define MEMORY_BYTES_MAX ((uint64_t)1 << 30) /* of a damaged file that is read into memory */
 #define VALUE_BYTES_MAX (16 << 20)
 #define SQL_BYTES_MAX 65536
@@ -112,13 +116,13 @@ static void put_big_endian32(uint8_t *bytes, uint32_t value)
 	bytes[3] = (uint8_t)value;
 }
 
-/* Opens source->memory (`size` bytes of a file). */
+/* Opens source->memory (`size` bytes of a file, and room for PADDING_BYTES). */
 static int open_memory(struct recording_source *source, uint64_t size, const char *path,
 		       struct err *err)
 {
 	uint32_t page = recording_page_size(source->memory);
 	uint32_t said = recording_big_endian32(source->memory + 28);
-	uint64_t pages = page ? size / page : 0;
+	uint64_t pages = page ? size / page : 0, shown;
 	int code;
 
 	if (!page)
@@ -129,7 +133,11 @@ static int open_memory(struct recording_source *source, uint64_t size, const cha
 		source->bytes_missing = (uint64_t)said * page - size;
 	if (said != pages || size % page)
 		source->damaged = true;
-	put_big_endian32(source->memory + 28, (uint32_t)pages);
+	shown = said < SCHEMA_PAGES_MAX ? said : SCHEMA_PAGES_MAX;
+	if (shown < pages || shown * page > PADDING_BYTES)
+		shown = pages;
+	memset(source->memory + pages * page, 0, (size_t)((shown - pages) * page));
+	put_big_endian32(source->memory + 28, (uint32_t)shown);
 	memcpy(source->memory + 92, source->memory + 24, 4); /* the count of pages is valid */
 	source->memory[18] = source->memory[19] = 1;	     /* no write-ahead log */
 	source->size_bytes = size;
@@ -138,8 +146,8 @@ static int open_memory(struct recording_source *source, uint64_t size, const cha
 		return err_set(err, ERR_MEMORY, "no memory to read %s", path);
 	harden(source);
 	code =
-	    sqlite3_deserialize(source->db, "main", source->memory, (sqlite3_int64)(pages * page),
-				(sqlite3_int64)(pages * page), SQLITE_DESERIALIZE_READONLY);
+	    sqlite3_deserialize(source->db, "main", source->memory, (sqlite3_int64)(shown * page),
+				(sqlite3_int64)(shown * page), SQLITE_DESERIALIZE_READONLY);
 	if (code == SQLITE_OK)
 		code = begin(source);
 	if (code == SQLITE_OK)
@@ -169,7 +177,7 @@ int recording_source_open_bytes(struct recording_source *source, const void *byt
 	    check_head(path, bytes, size < RECORDING_HEAD_BYTES ? size : RECORDING_HEAD_BYTES, err);
 	if (code < 0)
 		return code;
-	source->memory = size <= MEMORY_BYTES_MAX ? mem_alloc(size) : NULL;
+	source->memory = size <= MEMORY_BYTES_MAX ? mem_alloc(size + PADDING_BYTES) : NULL;
 	if (!source->memory)
 		return err_set(err, ERR_MEMORY, "no memory to read %s", path);
 	memcpy(source->memory, bytes, size);
@@ -197,7 +205,7 @@ static int load(struct recording_source *source, const char *path, uint64_t *ret
 		    path, "damaged, and larger than 1 GiB: too large to read what is left", err);
 		goto end;
 	}
-	source->memory = mem_alloc((size_t)status.st_size);
+	source->memory = mem_alloc((size_t)status.st_size + PADDING_BYTES);
 	if (!source->memory) {
 		code = err_set(err, ERR_MEMORY, "no memory to read %s", path);
 		goto end;

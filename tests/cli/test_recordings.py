@@ -92,7 +92,7 @@ def test_kill_9_of_the_program_ends_the_recording(start, pyrometer, python, tmp_
     wait_for_samples(path, 0.8)
     os.kill(pid, signal.SIGKILL)
     rc, _, stderr = cli.finish(run)
-    assert rc == 137 and "heavy" in stderr and "signal" in stderr.lower() + "signal 9"
+    assert rc == 137 and "heavy" in stderr and "137" in stderr
     document = read_json(pyrometer, path)
     assert document["complete"] and document["exit_status"] == 137
 
@@ -150,7 +150,7 @@ def test_a_full_disk_is_said_and_what_fits_is_kept(pyrometer, python, tmp_path):
         assert "x.pyro" in what and "full" in why
         assert result.rc == 0 and "pyrometer report" in result.stderr  # it is the program's own
         page = pyrometer("report", disk / "x.pyro", cwd=str(tmp_path))
-        assert page.rc == 0 and "CALL" in page.stdout or "step_" in page.stdout, page
+        assert page.rc == 0 and "cli_many_stacks" in page.stdout, page
         assert read_json(pyrometer, disk / "x.pyro")["wall_s"] > 0.2
     finally:
         subprocess.run(["umount", "-l", str(disk)])
@@ -189,10 +189,11 @@ def test_a_recording_that_was_cut_is_reported_as_far_as_it_goes(
             document = json.loads(result.stdout)
             assert document["damage"] and document["complete"] is False
         else:
-            text = (result.stdout if command == "report" else result.stderr).lower()
-            assert "damage" in text or "missing" in text or "cut" in text, result
+            text = result.stdout if command == "report" else result.stderr
+            assert re.search(r"last\s+\d+\s+bytes\s+are\s+missing", text), result
     else:
-        cli.assert_error(result, 8, "cut.pyro")
+        cli.assert_error(result, result.rc, "cut.pyro|bytes are missing")
+        assert result.rc in (7, 8)
 
 
 def test_most_of_a_recording_is_readable(pyrometer, python, tmp_path):
@@ -329,6 +330,17 @@ def test_secrets_of_the_environment_are_not_in_the_file(pyrometer, python, tmp_p
     command = ["record", "-o", "x.pyro", "--", python, BUSY, 0.5]
     assert pyrometer(*command, cwd=str(tmp_path), env=env).rc == 0
     assert secret.encode() not in (tmp_path / "x.pyro").read_bytes()
+
+
+def test_the_schema_lies_on_the_first_page(recordings):
+    """A small recording that was cut would lose all with the schema's last page."""
+    database = sqlite3.connect("file:%s?mode=ro" % recordings["heavy"], uri=True)
+    (used,) = database.execute(
+        "SELECT sum(length(type) + length(name) + length(tbl_name) + length(sql) + 24)"
+        " FROM sqlite_schema"
+    ).fetchone()
+    database.close()
+    assert used < 4096 - 108
 
 
 def test_the_schema_is_as_its_page_says(recordings):
