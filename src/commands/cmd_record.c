@@ -26,18 +26,18 @@ static int print_result(const struct recorded *recorded, struct err *err)
 {
 	struct recording_damage damage;
 	struct profile *profile;
-	int result = recording_read(recorded->path, RECORDING_META, &profile, &damage, err);
+	int result = recording_read(recorded->place.path, RECORDING_META, &profile, &damage, err);
 
 	if (result < 0)
 		return result;
 	fprintf(stderr,
 		"recording %s: %.1f s, %llu samples (%llu torn, %llu failed, %llu missed)\n",
-		recorded->path, (double)profile->meta.duration_ns / 1e9,
+		recorded->place.path, (double)profile->meta.duration_ns / 1e9,
 		(unsigned long long)(profile->meta.counts.valid + profile->meta.counts.torn),
 		(unsigned long long)profile->meta.counts.torn,
 		(unsigned long long)profile->meta.counts.failed,
 		(unsigned long long)profile->meta.counts.missed);
-	fprintf(stderr, "  pyrometer report %s\n", recorded->path);
+	fprintf(stderr, "  pyrometer report %s\n", recorded->place.path);
 	profile_free(profile);
 	return 0;
 }
@@ -48,7 +48,7 @@ static int record_main(const void *values, int operand_count, char **operands, s
 	struct recorded recorded;
 	int result = recorder_run(&options->record, operand_count, operands, &recorded, err);
 
-	if (result == 0)
+	if (result == 0 && !recorded.empty)
 		result = print_result(&recorded, err);
 	return result < 0 ? result : recorded.exit_status;
 }
@@ -56,11 +56,15 @@ static int record_main(const void *values, int operand_count, char **operands, s
 const struct command command_record = {
     .name = "record",
     .summary = "Sample a command or a running process into a recording",
-    .usage = "record [options] [--] PROGRAM [ARGS...] | record [options] -p PID",
+    .usage = "record [options] [--] PROGRAM [ARGS...]\n"
+	     "record [options] -p PID",
     .description =
 	"Samples the program and every process that it starts into one recording, from outside: "
 	"nothing is written to them, they are not stopped. Ctrl-C ends the recording of a running "
-	"process; what was recorded is kept. The exit status is the program's own; 125 when "
+	"process; what was recorded is kept. A recording that --duration ends is complete at once, "
+	"and "
+	"the program that was started runs on to its end. The exit status is the program's own; "
+	"125 when "
 	"Pyrometer itself failed.\n"
 	"\n"
 	"The rate follows a budget of 1 % of the program's time unless --rate or --budget say "

@@ -52,8 +52,8 @@ static struct profile *read_previous(const struct recorded *recorded, const stru
 	struct recording_damage damage;
 	struct profile *previous = NULL;
 
-	if (!recorded->previous_path[0] ||
-	    recording_read(recorded->previous_path, RECORDING_AGGREGATED, &previous, &damage,
+	if (!recorded->place.previous_path[0] ||
+	    recording_read(recorded->place.previous_path, RECORDING_AGGREGATED, &previous, &damage,
 			   NULL) < 0)
 		return NULL;
 	if (previous->meta.command && now->meta.command &&
@@ -71,9 +71,10 @@ static int answer(const struct run_options *options, const struct recorded *reco
 	struct recording_damage damage = {.text = ""};
 	struct profile *profile, *previous;
 	struct answer_options answer_options = {
-	    .selection = &selection, .recording_path = recorded->path, .damage = damage.text};
+	    .selection = &selection, .recording_path = recorded->place.path, .damage = damage.text};
 	struct terminal terminal;
-	int result = recording_read(recorded->path, RECORDING_AGGREGATED, &profile, &damage, err);
+	int result =
+	    recording_read(recorded->place.path, RECORDING_AGGREGATED, &profile, &damage, err);
 
 	if (result < 0)
 		return result;
@@ -96,7 +97,7 @@ static int run_main(const void *values, int operand_count, char **operands, stru
 	struct recorded recorded;
 	int result = recorder_run(&options->record, operand_count, operands, &recorded, err);
 
-	if (result == 0)
+	if (result == 0 && !recorded.empty)
 		result = answer(options, &recorded, err);
 	return result < 0 ? result : recorded.exit_status;
 }
@@ -104,7 +105,8 @@ static int run_main(const void *values, int operand_count, char **operands, stru
 const struct command command_run = {
     .name = "run",
     .summary = "Run a program as always, then say where its time went",
-    .usage = "run [options] [--] PROGRAM [ARGS...] | run [options] -m MODULE [ARGS...]",
+    .usage = "run [options] [--] PROGRAM [ARGS...]\n"
+	     "run [options] -m MODULE [ARGS...]",
     .description =
 	"The program runs as always: its terminal, its output and its exit status are its own. "
 	"Then the answer is printed on standard error: what took the time, with the uncertainty of "
@@ -112,7 +114,9 @@ const struct command command_run = {
 	"is kept beside it; the one before is kept as NAME.previous.pyro.\n"
 	"\n"
 	"Shares are of the wall time of the main thread unless --threads all or --cpu say "
-	"otherwise. The exit status is the program's; 125 when Pyrometer itself failed.",
+	"otherwise. Where --duration ends the recording first, the answer still comes when the "
+	"program "
+	"has ended. The exit status is the program's; 125 when Pyrometer itself failed.",
     .examples = "pyrometer run app.py\n"
 		"pyrometer run -m mypackage --verbose\n"
 		"pyrometer run -- python3.12 -O app.py\n"

@@ -1,36 +1,42 @@
 /* See recorder.h. */
 #include "commands/recorder.h"
 
-#include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/err.h"
+#include "base/terminal.h"
+#include "commands/program_file.h"
 #include "commands/target_command.h"
 #include "process/launch.h"
 #include "process/process.h"
-#include "recording/recording_reader.h"
 #include "recording/recording_writer.h"
 #include "sampler/session.h"
 #include "system/host.h"
 
 #define STEP_NS 20000000ull
 #define KILL_AFTER_NS 5000000000ull /* after SIGTERM by --time-limit */
+#define WAIT_MS 200 /* a look at the limits while only the program's end is awaited */
+#define SIGNALS_PATIENCE 3
+/* A process that was there for less may have ended before its interpreter could be seen. */
+#define SEEN_WELL_NS 300000000ull
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupts;
 
+/* A key pressed twice, or a supervisor's second signal, must not cost the recording that is being
+ * finished; a third is meant. */
 static void on_interrupt(int signal_number)
 {
-	(void)signal_number;
-	interrupted = 1;
+	if (++interrupts < SIGNALS_PATIENCE)
+		return;
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
 }
 
 struct recorder {
@@ -40,78 +46,55 @@ struct recorder {
 	struct session *session;
 	struct recording_writer *writer;
 	struct launch launch;
-	bool launched, reaped, sampling_over;
-	uint64_t terminated_ns;
+	bool launched, reaped, alone;
+	bool created;  /* the file is there */
+	bool appended; /* and something is in it */
+	bool failure_said, finished;
+	uint64_t terminated_ns, ended_ns;
 };
+
+static void print_failure(const struct err *err, const char *then)
+{
+	fputs("pyrometer: ", stderr);
+	text_write_safe(stderr, err->what);
+	fputs("\n  why: ", stderr);
+	text_write_safe(stderr, err->why);
+	fputs("\n  next: ", stderr);
+	text_write_safe(stderr, err->next);
+	fprintf(stderr, "%s\n", then);
+}
+
+/* ---- before the start ------------------------------------------------------------------- */
 
 static int append(void *context, const struct profile *view, const struct profile_sample *samples,
 		  size_t count, struct err *err)
 {
 	struct recorder *recorder = context;
+	int result = recording_writer_append(recorder->writer, view, samples, count, err);
 
-	return recording_writer_append(recorder->writer, view, samples, count, err);
-}
-
-/* The recording of before goes aside: it tells what changed. Nothing else is ever moved. */
-static int set_aside(struct recorded *recorded, struct err *err)
-{
-	struct recording_damage damage;
-	struct profile *profile;
-	struct stat info;
-	size_t length = strlen(recorded->path);
-
-	recorded->previous_path[0] = 0;
-	if (stat(recorded->path, &info) < 0)
-		return 0;
-	if (recording_read(recorded->path, RECORDING_META, &profile, &damage, NULL) < 0) {
-		int result =
-		    err_set(err, ERR_FILE, "%s exists and is not a recording", recorded->path);
-
-		err_why(err, "a file of %lld bytes that Pyrometer did not write is never replaced",
-			(long long)info.st_size);
-		err_next(err, "choose another name: -o FILE");
-		return result;
-	}
-	profile_free(profile);
-	if (length > 5 && strcmp(recorded->path + length - 5, ".pyro") == 0)
-		length -= 5;
-	snprintf(recorded->previous_path, sizeof(recorded->previous_path), "%.*s.previous.pyro",
-		 (int)(length < RECORDER_PATH_MAX - 32 ? length : RECORDER_PATH_MAX - 32),
-		 recorded->path);
-	if (rename(recorded->path, recorded->previous_path) < 0) {
-		int result =
-		    err_set_errno(err, ERR_FILE, errno, "cannot set %s aside", recorded->path);
-
-		err_next(err, "write elsewhere: -o FILE");
-		return result;
-	}
-	return 0;
-}
-
-static void choose_path(struct recorder *recorder)
-{
-	const char *name = recorder->arguments->output;
-
-	if (name)
-		snprintf(recorder->recorded->path, sizeof(recorder->recorded->path), "%s", name);
-	else
-		snprintf(recorder->recorded->path, sizeof(recorder->recorded->path), "%s.pyro",
-			 recorder->command.short_name);
+	recorder->appended = recorder->appended || result == 0;
+	return result;
 }
 
 static int open_writer(struct recorder *recorder, struct err *err)
 {
+	struct recording_place *place = &recorder->recorded->place;
 	struct recording_writer_options options = {.overwrite = false};
-	int result;
+	int result = recording_place_take(place, recorder->arguments->output,
+					  recorder->command.short_name, err);
 
+	if (result < 0)
+		return result;
 	options.max_size_bytes = recorder->arguments->max_size_bytes
 				     ? recorder->arguments->max_size_bytes
 				     : RECORDER_DEFAULT_MAX_SIZE;
-	choose_path(recorder);
-	result = set_aside(recorder->recorded, err);
-	if (result < 0)
-		return result;
-	return recording_writer_open(recorder->recorded->path, &options, &recorder->writer, err);
+	result = recording_writer_open(place->path, &options, &recorder->writer, err);
+	recorder->created = result == 0;
+	if (result == 0)
+		recording_place_hold(place);
+	else if (place->previous_path[0])
+		rename(place->previous_path, place->path);
+	return result;
 }
 
 static int open_session(struct recorder *recorder, struct err *err)
@@ -175,6 +158,7 @@ static void reap(struct recorder *recorder)
 
 	if (!recorder->launched || recorder->reaped)
 		return;
+	recorder->alone = program_was_alone(recorder->launch.pid, recorder->command.argv[0]);
 	result = launch_poll(&recorder->launch, &status, &usage, NULL);
 	if (result == 0)
 		return;
@@ -202,63 +186,118 @@ static bool recording_over(const struct recorder *recorder)
 {
 	double elapsed_s = (double)session_elapsed_ns(recorder->session) / 1e9;
 
-	if (interrupted && !recorder->launched)
+	if (interrupts && !recorder->launched)
 		return true;
 	if (recorder->arguments->duration_s > 0 && elapsed_s >= recorder->arguments->duration_s)
 		return true;
 	return session_root_ended(recorder->session);
 }
 
-static void print_sink_failure(const struct err *err)
+/* Closes the file. A disk that is full is said once; what is in the file stays to be reported. */
+static int finish_writer(struct recorder *recorder, struct err *err)
 {
-	fprintf(stderr,
-		"pyrometer: %s\n  why: %s\n  next: %s; sampling goes on, what fits is kept\n",
-		err->what, err->why, err->next[0] ? err->next : "make room");
+	const struct profile *view = profile_builder_view(session_builder(recorder->session));
+	struct err failure = {0};
+	int result = recording_writer_finish(recorder->writer, view, &failure);
+
+	recorder->finished = true;
+	recording_writer_free(recorder->writer);
+	recorder->writer = NULL;
+	recording_place_release(&recorder->recorded->place);
+	if (result == 0)
+		return 0;
+	if (!recorder->appended) {
+		if (err)
+			*err = failure;
+		return result;
+	}
+	if (!recorder->failure_said)
+		print_failure(&failure, "; what was recorded before is kept");
+	recorder->failure_said = true;
+	if (!recorder->launched)
+		recorder->recorded->exit_status = ERR_FILE;
+	return 0;
+}
+
+static void say_that_it_runs_on(const struct recorder *recorder)
+{
+	if (!isatty(STDERR_FILENO))
+		return;
+	fputs("pyrometer: the recording has ended, the program runs on: pyrometer report ", stderr);
+	text_write_safe(stderr, recorder->recorded->place.path);
+	putc('\n', stderr);
+}
+
+static void await_program(struct recorder *recorder)
+{
+	struct pollfd end = {recorder->launch.pidfd, POLLIN, 0};
+
+	while (!recorder->reaped) {
+		/* Without a descriptor to wait for, poll is a pause. */
+		poll(&end, 1, end.fd >= 0 ? WAIT_MS : 5);
+		enforce_time_limit(recorder);
+		reap(recorder);
+	}
 }
 
 /* Samples until the end of the recording; then waits for the program, whose end is its own. */
 static int record_loop(struct recorder *recorder, struct err *err)
 {
-	int result;
+	int result = 0;
 
 	while (!recording_over(recorder)) {
 		struct err failure = {0};
 
-		if (session_step(recorder->session, STEP_NS, &failure) < 0)
-			print_sink_failure(&failure);
+		if (session_step(recorder->session, STEP_NS, &failure) < 0 &&
+		    !recorder->failure_said) {
+			print_failure(&failure, "; sampling goes on, what fits is kept");
+			recorder->failure_said = true;
+		}
 		if (recorder->launched)
 			enforce_time_limit(recorder);
 	}
-	result = 0;
-	if (recorder->launched && session_root_ended(recorder->session))
+	recorder->ended_ns = session_elapsed_ns(recorder->session);
+	if (session_root_ended(recorder->session))
 		reap(recorder);
-	result = session_finish(recorder->session, err);
-	while (recorder->launched && !recorder->reaped) {
-		struct timespec pause = {0, 5000000};
-
-		nanosleep(&pause, NULL);
-		enforce_time_limit(recorder);
-		reap(recorder);
+	/* What it can't write now, the writer tries again when it finishes. */
+	session_finish(recorder->session, NULL);
+	if (recorder->launched && !recorder->reaped) {
+		if (!session_root_ended(recorder->session)) {
+			result = finish_writer(recorder, err);
+			if (result == 0)
+				say_that_it_runs_on(recorder);
+		}
+		await_program(recorder);
 	}
 	return result;
 }
 
+/* SIGHUP stays ignored where nohup has it so. */
+static void take_signals(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = on_interrupt}, before;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i] != SIGHUP || sigaction(SIGHUP, NULL, &before) < 0 ||
+		    before.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &action, NULL);
+}
+
+/* A process is looked at before anything is written, a program starts only when that can be. */
 static int start_target(struct recorder *recorder, struct err *err)
 {
 	pid_t pid = recorder->arguments->pid;
-	int result;
+	int result = 0;
 
 	if (pid > 0) {
-		struct sigaction action = {.sa_handler = on_interrupt};
-
-		result = process_readable(pid, err);
-		if (result < 0)
-			return result;
-		sigaction(SIGINT, &action, NULL);
-		sigaction(SIGTERM, &action, NULL);
-		sigaction(SIGHUP, &action, NULL);
-		return session_add_root(recorder->session, pid, false, err);
+		take_signals();
+		result = session_add_root(recorder->session, pid, false, err);
 	}
+	if (result == 0)
+		result = open_writer(recorder, err);
+	if (result < 0 || pid > 0)
+		return result;
 	result = launch_start(recorder->command.argv, &recorder->launch, err);
 	if (result < 0)
 		return result;
@@ -267,32 +306,71 @@ static int start_target(struct recorder *recorder, struct err *err)
 	return session_add_root(recorder->session, recorder->launch.pid, true, err);
 }
 
-/* A program that never was Python leaves no recording; one that was too short leaves its sentence.
- */
-static int judge(struct recorder *recorder, struct err *err)
+/* ---- after the end ---------------------------------------------------------------------- */
+
+static bool python_was_seen(const struct recorder *recorder)
 {
-	int refused = session_root_refusal(recorder->session, err);
 	const struct profile *view = profile_builder_view(session_builder(recorder->session));
-	bool any = false;
 
 	for (uint32_t i = 1; i < view->process_count; i++)
-		any = any || view->processes[i].python.v;
-	if (refused == 0 || any || refused == -ERR_TOO_LITTLE || refused == -ERR_NO_PROCESS)
+		if (view->processes[i].python.v)
+			return true;
+	return false;
+}
+
+static int refuse_program(const char *word, struct err *err)
+{
+	err_set(err, ERR_NOT_PYTHON, "%s is not a Python program", word);
+	err_why(err, "no Python is in its file, and it started no other program");
+	err_next(err, "run the Python program itself: pyrometer run -- python APP.py");
+	return -ERR_NOT_PYTHON;
+}
+
+static void say_that_nothing_was_seen(const char *word)
+{
+	struct err note = {0};
+
+	err_set(&note, ERR_NOT_PYTHON, "no Python process was seen, so there is nothing to report");
+	err_why(&note,
+		"%s is not Python itself, and what it started either was not or ended within a few "
+		"milliseconds",
+		word);
+	err_next(&note, "run the Python program itself: pyrometer run -- python APP.py");
+	print_failure(&note, "");
+}
+
+/* Where no interpreter was seen. 125 takes the program's own status from it: only where it is sure
+ * that there was none to see, not where one may have come and gone between two looks. */
+static int judge(struct recorder *recorder, struct err *err)
+{
+	const char *word = recorder->launched ? recorder->command.argv[0] : NULL;
+	enum program_kind kind;
+	int refused;
+
+	if (python_was_seen(recorder))
 		return 0;
-	return refused;
+	refused = session_root_refusal(recorder->session, err);
+	if (refused == -ERR_TOO_LITTLE || refused == -ERR_NO_PROCESS)
+		refused = 0;
+	if (!recorder->launched || refused == -ERR_PERMISSION)
+		return refused;
+	kind = program_file_kind(word);
+	if (kind == PROGRAM_NOT_PYTHON && recorder->alone)
+		return refuse_program(word, err);
+	if (kind == PROGRAM_MAYBE_PYTHON)
+		return recorder->ended_ns >= SEEN_WELL_NS ? refused : 0;
+	say_that_nothing_was_seen(word);
+	recorder->recorded->empty = true;
+	return 0;
 }
 
 static void release(struct recorder *recorder, bool discard)
 {
-	struct recorded *recorded = recorder->recorded;
-
 	session_free(recorder->session);
 	recording_writer_free(recorder->writer);
-	if (discard && recorder->writer) {
-		unlink(recorded->path);
-		if (recorded->previous_path[0])
-			rename(recorded->previous_path, recorded->path);
-	}
+	recording_place_release(&recorder->recorded->place);
+	if (discard && recorder->created)
+		recording_place_undo(&recorder->recorded->place);
 	if (recorder->launched) {
 		launch_signals_restore();
 		launch_release(&recorder->launch);
@@ -307,27 +385,25 @@ int recorder_run(const struct record_arguments *arguments, int operand_count, ch
 	int result, loop;
 
 	memset(ret_recorded, 0, sizeof(*ret_recorded));
+	ret_recorded->place.folder_fd = ret_recorded->place.lock_fd = -1;
 	result = target_command_make(&recorder.command, arguments->pid, arguments->python,
 				     arguments->module, operand_count, operands, err);
 	if (result < 0)
 		return result;
-	result = open_writer(&recorder, err);
-	if (result == 0)
-		result = open_session(&recorder, err);
+	result = open_session(&recorder, err);
 	if (result == 0)
 		result = start_target(&recorder, err);
 	if (result < 0) {
+		if (recorder.launched)
+			await_program(&recorder);
 		release(&recorder, true);
 		return result;
 	}
 	fill_first_meta(&recorder);
 	loop = record_loop(&recorder, err);
 	result = judge(&recorder, err);
-	if (result == 0)
-		result = recording_writer_finish(
-		    recorder.writer, profile_builder_view(session_builder(recorder.session)), err);
-	if (result == 0)
-		result = loop;
-	release(&recorder, judge(&recorder, NULL) < 0);
+	if (result == 0 && !ret_recorded->empty)
+		result = recorder.finished ? loop : finish_writer(&recorder, err);
+	release(&recorder, result < 0 || ret_recorded->empty);
 	return result;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "commands/recording_place.h"
 #include "profile/profile.h"
 
 struct err;
@@ -19,17 +20,27 @@ struct record_arguments {
 };
 
 #define RECORDER_DEFAULT_MAX_SIZE (2ull << 30)
-#define RECORDER_PATH_MAX 4096
 
 struct recorded {
-	char path[RECORDER_PATH_MAX];	       /* the recording */
-	char previous_path[RECORDER_PATH_MAX]; /* the one before of the same name; "" none */
-	int exit_status;		       /* of the program as a shell gives it; 0 for -p */
+	struct recording_place place; /* of the recording and of the one before */
+	int exit_status; /* of the program as a shell gives it; for -p 0, or ERR_FILE where the
+			    recording is cut short */
 	bool launched;
+	/* No Python process was seen in what was started: that was said, nothing is kept, and there
+	 * is no answer to give. */
+	bool empty;
 };
 
-/* 0 and *ret_recorded, or a negative code: nothing was recorded. A program that was started has
- * then run to its end all the same when it had been started at all. */
+/* 0 and *ret_recorded: there is something to report, even if a full disk cut it short (which was
+ * said on stderr), or `empty`. Or a negative code: nothing was recorded. A program that was started
+ * has then run to its end all the same.
+ *
+ * Where the recording ends before a program that was started does (--duration), the file is
+ * finished and closed at once, and a terminal gets a line that says so; then the program's end is
+ * awaited, since its status is ours. Its status and what it did later are not in that recording.
+ *
+ * Of a running process (-p) SIGINT, SIGTERM and SIGHUP end the recording; a second one while it is
+ * being finished changes nothing, a third ends Pyrometer. */
 int recorder_run(const struct record_arguments *arguments, int operand_count, char **operands,
 		 struct recorded *ret_recorded, struct err *err);
 
