@@ -42,7 +42,7 @@ def test_lines_are_those_of_the_function(churned):
     right = 0
     for frame, caller, sample in pairs(churned):
         start = base(number_of(frame))
-        ok = start < frame.line <= start + 6 and frame.first_line == start
+        ok = start <= frame.line <= start + 6 and frame.first_line == start
         ok = ok and caller[:3] in [("<module>", FILE, start + 7), UNKNOWN]
         right += sample.count if ok else 0
         if not ok:

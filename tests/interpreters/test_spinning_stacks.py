@@ -15,9 +15,10 @@ SECONDS = 2
 
 
 class Spun:
-    def __init__(self, facts, recording):
+    def __init__(self, facts, path):
         self.facts = facts
-        self.recording = recording
+        self.path = path
+        self.recording = recording = Recording(path)
         self.place_of = {}  # chain as JSON to the place that told it
         for place, chains in facts.items():
             for chain in chains:
@@ -68,7 +69,7 @@ def spun(interpreter, pyrometer, tmp_path_factory):
     result = pyrometer("record", "-o", path, "-r", 1000, "--", *command)
     assert result.rc == 0, result.stderr
     told = [line for line in result.stdout.split("\n") if line.startswith("FACTS ")]
-    return Spun(json.loads(told[0].split(" ", 1)[1]), Recording(path))
+    return Spun(json.loads(told[0].split(" ", 1)[1]), path)
 
 
 def test_no_sample_says_what_the_program_does_not(spun):
@@ -94,6 +95,41 @@ def test_spin_itself_is_in_its_own_lines(spun):
         if frame.name == "spin":
             assert frame.first_line == first
             assert first < frame.line <= first + 7, lines[frame.line - 1]
+
+
+def test_line_in_the_middle_of_a_long_function(spun):
+    """The leaf's own line, by a line table over 32 KiB."""
+    lines = {}
+    for sample in spun.recording.samples:
+        leaf = sample.frames[0] if sample.frames else None
+        if leaf and leaf.name == "long_middle" and not sample.flags & FLAG_TORN:
+            lines[leaf.line] = lines.get(leaf.line, 0) + sample.count
+    assert lines.pop(12348, 0) > 5
+    assert all(1 <= line <= 24001 for line in lines)
+
+
+def collapsed_frame(frame):
+    return "%s (%s:%d)" % (frame[0], frame[1], frame[3])
+
+
+def test_collapsed_stacks_are_those_of_the_program(spun, pyrometer):
+    exported = pyrometer("export", "--format", "collapsed", "-o", "-", spun.path)
+    assert exported.rc == 0, exported.stderr
+    lines = exported.stdout.rstrip("\n").split("\n")
+    assert all(line.rpartition(" ")[2].isdigit() for line in lines)
+    for place in ("names_outside_ascii", "async_generator", "sorted_key", "in_exception_group"):
+        chain = spun.facts[place][0]
+        words = ";".join(collapsed_frame(frame) for frame in reversed(chain))
+        assert any(words in line for line in lines), words
+
+
+def test_report_counts_recursion_once(spun, pyrometer):
+    report = pyrometer("report", "--json", "--threads", "all", spun.path)
+    assert report.rc == 0, report.stderr
+    functions = {row["name"]: row for row in json.loads(report.stdout)["functions"]}
+    assert 0 < functions["descend"]["total"] < 1
+    assert functions["spin_in_all"]["total"] >= functions["descend"]["total"]
+    assert any(name.endswith("方法") for name in functions)
 
 
 def test_frames_are_known(spun):

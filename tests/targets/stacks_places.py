@@ -108,8 +108,20 @@ def spin():
 
 def execute(source, name="<generated>", **names):
     names.update(stand=stand, sys=sys)
-    exec(compile(source, name, "exec"), names)
+    exec(compiled(source, name), names)
     return names
+
+
+LONG = {}
+
+
+def compiled(source, name):
+    """Compiled each time, so that addresses are used again; what takes long only once."""
+    if len(source) < 100000:
+        return compile(source, name, "exec")
+    if name not in LONG:
+        LONG[name] = compile(source, name, "exec")
+    return LONG[name]
 
 
 # --- functions, methods, classes ------------------------------------------------
@@ -729,6 +741,19 @@ def long_line_table():
     return names
 
 
+MIDDLE_LINE = 12348
+
+
+@place
+def long_line_table_spinning():
+    body = ["    n = n + 1"] * 24000
+    body[MIDDLE_LINE - 3] = "    stand()"
+    body[MIDDLE_LINE - 2] = "    while clock() < end: n = n + 1"
+    source = "def long_middle(n, clock, end):\n%s\n" % "\n".join(body)
+    function = execute(source, "<long middle>")["long_middle"]
+    function(0, time.thread_time, SPINNING and time.thread_time() + 8 * SPIN_S)
+
+
 @place
 def lines_far_apart():
     return execute("def far():\n    x = 1\n%s    stand()\n%sfar()\n" % ("\n" * 5000, "\n" * 70000))
@@ -810,8 +835,10 @@ def stand_in_all():
 
 def spin_in_all(seconds):
     end = time.thread_time() + seconds
+    rounds = 0
     print("READY", flush=True)
-    while time.thread_time() < end:
+    while time.thread_time() < end or rounds < 3:
+        rounds += 1
         for name, go_there in PLACES.items():
             if not name.startswith("thread_"):
                 PLACE[0] = name
