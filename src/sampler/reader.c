@@ -23,6 +23,10 @@
 #define SLEEP_SLICE_NS 50000000ull /* so that stopping is prompt at low rates */
 #define SHORT_SLICE_NS 100000ull
 #define SAMPLER_NICE (-10)
+/* Nothing could be read for so long, in so many samples: the process runs another program now (an
+ * exec, perhaps of the same interpreter), or none. The session looks for it anew. */
+#define FAILURES_MIN 8u
+#define FAILING_NS 200000000ull
 #define FAST_LOOK_NS 250000ull /* fastest mode: the scheduler's view is this old at most */
 #define FAST_RAN_PART 0.5      /* of that time on a CPU counts as running */
 
@@ -57,6 +61,7 @@ struct sampling_reader {
 	uint64_t fast_ran_ns;
 	uint8_t fast_bits;
 	uint32_t failures_in_row;
+	uint64_t worked_ns; /* when the last sample did not fail */
 	struct cpu_set allowed; /* where this thread may run */
 
 	atomic_uint_fast64_t cpu_ns, stolen_ns, rate_mhz;
@@ -389,6 +394,10 @@ static void sample(struct sampling_reader *reader, uint64_t instant_ns, uint64_t
 		stopper_resume(&reader->stopper);
 	reader->failures_in_row =
 	    tick.record.outcome == OUTCOME_FAILED ? reader->failures_in_row + 1 : 0;
+	if (tick.record.outcome != OUTCOME_FAILED || !reader->worked_ns)
+		reader->worked_ns = now;
+	else if (reader->failures_in_row >= FAILURES_MIN && now - reader->worked_ns > FAILING_NS)
+		atomic_store(&reader->ended, true);
 	if (!reader->fastest) {
 		uint64_t total = cpu_thread_time_ns();
 
@@ -436,7 +445,7 @@ static bool sleep_until(struct sampling_reader *reader, uint64_t instant_ns)
 
 static void run_scheduled(struct sampling_reader *reader)
 {
-	while (!atomic_load(&reader->ended) && reader->failures_in_row < 1000) {
+	while (!atomic_load(&reader->ended)) {
 		if (!sleep_until(reader, reader->schedule.next_ns))
 			return;
 		sample(reader, reader->schedule.next_ns, reader->schedule.next_weight_ns);
@@ -457,8 +466,7 @@ static void run_fastest(struct sampling_reader *reader)
 
 	reader->fast_period_ns = 10000;
 	while (!atomic_load_explicit(&reader->stop, memory_order_relaxed) &&
-	       !atomic_load_explicit(&reader->ended, memory_order_relaxed) &&
-	       reader->failures_in_row < 100000) {
+	       !atomic_load_explicit(&reader->ended, memory_order_relaxed)) {
 		uint32_t pause = (uint32_t)random_next(&reader->schedule.random) & 31;
 
 		while (pause--)
