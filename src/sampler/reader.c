@@ -304,8 +304,7 @@ static void intern(struct sampling_reader *reader, struct tick *tick)
 	result = stack_source_intern(&reader->source, reader->frames, tick->depth, tick->flags,
 				     generation, &record->stack_key);
 	if (result == -ERR_LIMIT) {
-		reader->dropped++;
-		fail(tick, CAUSE_OTHER);
+		fail(tick, CAUSE_OTHER); /* counted by its own record */
 	} else if (result < 0) {
 		fail(tick, CAUSE_INCONSISTENT);
 	}
