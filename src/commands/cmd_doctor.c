@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/json_write.h"
 #include "base/terminal.h"
@@ -81,7 +82,8 @@ static void add_error(struct findings *findings, const char *name, const struct 
 {
 	struct finding *finding = add(findings, GRADE_FAIL, name, "%s: %s", err->what, err->why);
 
-	snprintf(finding->next, sizeof(finding->next), "%s", err->next);
+	snprintf(finding->next, sizeof(finding->next), "%s",
+		 err->next[0] ? err->next : "pyrometer doctor --help");
 	if (!findings->status)
 		findings->status = err_exit_status(err->code);
 }
@@ -243,11 +245,13 @@ static void examine_stacks(struct findings *findings, int pid)
 static void examine_process(struct findings *findings, int pid)
 {
 	struct remote_memory memory;
+	struct process_stat stat;
 	struct runtime *runtime;
 	struct err err = {0};
 	char text[384];
 
-	if (process_command_line(pid, text, sizeof(text), &err) < 0) {
+	if (process_stat_read(pid, &stat, &err) < 0 ||
+	    process_command_line(pid, text, sizeof(text), &err) < 0) {
 		add_error(findings, "process", &err);
 		return;
 	}
@@ -286,26 +290,54 @@ static void examine_process(struct findings *findings, int pid)
 	examine_affinity(findings, pid);
 }
 
-static void print_text(const struct findings *findings)
+#define TEXT_COLUMN 25
+#define NARROW_TEXT_COLUMN 6
+#define NARROW_COLUMNS 60
+
+/* Wrapped, and clean: much of it is another process's. */
+static void write_text(const char *text, size_t column, size_t columns)
+{
+	char *clean = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&clean, &size);
+
+	if (!stream)
+		return;
+	text_write_safe(stream, text);
+	if (fclose(stream) == 0)
+		text_write_wrapped(stdout, clean, column, column, columns);
+	mem_free(clean);
+	putchar('\n');
+}
+
+static void print_finding(const struct finding *finding, const struct terminal *terminal)
 {
 	static const char *const marks[] = {"ok  ", "note", "FAIL"};
 	static const enum style styles[] = {STYLE_GREEN, STYLE_YELLOW, STYLE_RED};
+	bool narrow = terminal->columns < NARROW_COLUMNS;
+	size_t column = narrow ? NARROW_TEXT_COLUMN : TEXT_COLUMN;
+
+	printf("%s%s%s  ", style_on(terminal, styles[finding->grade]), marks[finding->grade],
+	       style_off(terminal));
+	if (narrow)
+		printf("%s\n%*s", finding->name, (int)column, "");
+	else
+		printf("%-18s ", finding->name);
+	write_text(finding->text, column, (size_t)terminal->columns);
+	if (!finding->next[0])
+		return;
+	printf("%*snext: ", (int)column, "");
+	text_write_safe(stdout, finding->next); /* whole, to copy */
+	putchar('\n');
+}
+
+static void print_text(const struct findings *findings)
+{
 	struct terminal terminal;
 
 	terminal_describe(&terminal, stdout);
-	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *finding = &findings->items[i];
-
-		printf("%s%s%s  %-18s ", style_on(&terminal, styles[finding->grade]),
-		       marks[finding->grade], style_off(&terminal), finding->name);
-		text_write_safe(stdout, finding->text);
-		putchar('\n');
-		if (finding->next[0]) {
-			fputs("                          next: ", stdout);
-			text_write_safe(stdout, finding->next);
-			putchar('\n');
-		}
-	}
+	for (size_t i = 0; i < findings->count; i++)
+		print_finding(&findings->items[i], &terminal);
 }
 
 static void print_json(const struct findings *findings)

@@ -1,6 +1,7 @@
 /* See target_command.h. */
 #include "commands/target_command.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,22 +64,57 @@ static const char *program_word(char *const *argv)
 	return argv[0];
 }
 
+/* Nothing in it that a shell takes for anything else, wherever it stands in a word. */
+static bool is_plain(const char *word)
+{
+	for (const char *c = word; *c; c++)
+		if ((unsigned char)*c < 0x80 && !isalnum((unsigned char)*c) &&
+		    !strchr("_-./:=,+@%", *c))
+			return false;
+	return *word != 0;
+}
+
+static void write_quoted(FILE *stream, const char *word)
+{
+	bool controls = false;
+
+	for (const char *c = word; *c; c++)
+		controls = controls || (unsigned char)*c < ' ' || *c == 0x7f;
+	fputs(controls ? "$'" : "'", stream);
+	for (const char *c = word; *c; c++) {
+		if (!controls && *c == '\'')
+			fputs("'\\''", stream);
+		else if (controls && (*c == '\'' || *c == '\\'))
+			fprintf(stream, "\\%c", *c);
+		else if ((unsigned char)*c < ' ' || *c == 0x7f)
+			fprintf(stream, "\\%03o", (unsigned)*c);
+		else
+			putc(*c, stream);
+	}
+	putc('\'', stream);
+}
+
+/* One line that a shell takes for the same words: people copy it. */
 static int set_text(struct target_command *command, char *const *argv)
 {
-	char text[TEXT_MAX];
-	size_t used = 0;
+	size_t size;
+	FILE *stream = open_memstream(&command->text, &size);
 
-	for (size_t i = 0; argv[i] && used < sizeof(text) - 1; i++) {
-		int wrote =
-		    snprintf(text + used, sizeof(text) - used, "%s%s", i ? " " : "", argv[i]);
-
-		if (wrote < 0)
+	if (!stream)
+		return -ERR_MEMORY;
+	for (size_t i = 0; argv[i]; i++) {
+		if (i && (size_t)ftell(stream) + strlen(argv[i]) > TEXT_MAX) {
+			fputs(" ...", stream); /* whole words only: half a quote ends nowhere */
 			break;
-		used += (size_t)wrote;
+		}
+		if (i)
+			putc(' ', stream);
+		if (is_plain(argv[i]))
+			fputs(argv[i], stream);
+		else
+			write_quoted(stream, argv[i]);
 	}
-	text[used < sizeof(text) ? used : sizeof(text) - 1] = 0;
-	command->text = mem_copy_text(text);
-	return command->text ? 0 : -ERR_MEMORY;
+	return fclose(stream) == 0 ? 0 : -ERR_MEMORY;
 }
 
 static int describe_process(struct target_command *command, pid_t pid, int operand_count,
@@ -95,7 +131,9 @@ static int describe_process(struct target_command *command, pid_t pid, int opera
 		err_next(err, "leave out one of them");
 		return result;
 	}
-	result = process_command_line(pid, text, sizeof(text), err);
+	result = process_readable(pid, err);
+	if (result == 0)
+		result = process_command_line(pid, text, sizeof(text), err);
 	if (result < 0)
 		return result;
 	command->text = mem_copy_text(text);
@@ -109,7 +147,7 @@ static int check_script(const char *path, struct err *err)
 
 	if (access(path, R_OK) == 0)
 		return 0;
-	result = err_set(err, ERR_FILE, "cannot read the script %s", path);
+	result = err_set(err, ERR_FILE, "can't read the script %s", path);
 	err_why(err, "%s", strerror(errno));
 	err_next(
 	    err,
