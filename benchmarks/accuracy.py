@@ -58,16 +58,18 @@ def chance(truth, samples):
     return 1.2 * max((share * (1 - share) / samples) ** 0.5 for share in truth.values())
 
 
+def place_of(tool, tool_cpus):
+    """Kept away from the target's processor, but for who means to share it."""
+    return None if isinstance(tool, Pyrometer) and tool.shares_a_core() else tool_cpus
+
+
 def four_phases(place, tool, python, seconds):
     numbers = support.Numbers(place, python.root, len(PHASES))
     target_cpus, tool_cpus = support.processors()
     with support.Target(place, python, "shares.py", numbers.path, cpus=target_cpus) as target:
         time.sleep(0.3)
         before = list(numbers.values)
-        # Same core means sharing the target's: only the others are kept away from it.
-        measured = tool.run(
-            place, target, seconds, None if isinstance(tool, Pyrometer) else tool_cpus
-        )
+        measured = tool.run(place, target, seconds, place_of(tool, tool_cpus))
         after = list(numbers.values)
     taken = [b - a for a, b in zip(before, after)]
     truth = {phase: t / sum(taken) for phase, t in zip(PHASES, taken)}
@@ -136,9 +138,8 @@ def alternating(place, tools, python, additions, seconds):
         for tool in tools:
             support.progress("%d additions: %s" % (additions, tool.label))
             try:
-                measured = tool.run(
-                    place, target, seconds * (2 if tool is STOPPED else 1), None if isinstance(tool, Pyrometer) else tool_cpus
-                )
+                length = seconds * (2 if tool is STOPPED else 1)
+                measured = tool.run(place, target, length, place_of(tool, tool_cpus))
                 found.append((tool, pair_shares(tool.stacks()), tool.count(measured).valid))
             except (support.Missing, RuntimeError, OSError) as failure:
                 print("  not run: %s: %s" % (tool.label, failure))

@@ -5,7 +5,8 @@ settings; when it has settled, it is let run (SIGCONT) and held (SIGSTOP, whole 
 0.2 s, in pairs of random order. Of each pair: the logarithm of the ratio of the mean times of a unit.
 Reported: the mean of these after leaving out a tenth at each end (a burst of noise hits either kind
 of block alike), with a bootstrap 95 % interval over the pairs. The bar is on its upper end. Beside
-it what Pyrometer itself says that it took (stolen_ns over the time that it was not held).
+it what Pyrometer itself says that it took (stolen_ns over the time that it was not held), and a
+control: the same with a process that does nothing.
 """
 
 import math
@@ -17,12 +18,22 @@ import statistics
 import time
 
 import support
-from support import Austin, Pyrometer, PySpy
+from support import Austin, Pyrometer, PySpy, Tool
 
 BAR = 0.015
 STAMPS = 1 << 20
 SETTLE_S = 1.0
 GUARD_S = 0.01  # between the signal and the block
+
+
+class Nothing(Tool):
+    """The control: a process that sleeps. What this row shows is the error of the method."""
+
+    def version(self):
+        return "-"
+
+    def command(self, place, target, seconds, out):
+        return ["sleep", str(seconds)]
 
 
 class Units:
@@ -140,7 +151,8 @@ def measure(place, quick):
     python = support.interpreter("3.14")
     seconds = 0.2
     # A round is one attachment; the tools take turns. (tool, rounds, pairs in a round)
-    plan = [(Pyrometer("pyrometer (default)"), 1 if quick else 6, 8 if quick else 60),
+    plan = [(Pyrometer("pyrometer (default)"), 1 if quick else 5, 8 if quick else 60),
+            (Nothing("nothing (control)"), 1 if quick else 2, 8 if quick else 30),
             (PySpy("py-spy 100 Hz (default)"), 1 if quick else 2, 4 if quick else 15),
             (Austin("Austin 100 us (default)"), 1 if quick else 2, 4 if quick else 15)]  # fmt: skip
     numbers = support.Numbers(place, python.root, STAMPS)
@@ -180,7 +192,7 @@ def report(found, python):
     rows, results, bars = [], [], []
     found = {tool: pairs for tool, pairs in found.items() if len(pairs[0]) > 1}
     centres = {tool: support.trimmed_mean(ratios) for tool, (ratios, _) in found.items()}
-    peers = [tool for tool in found if not isinstance(tool, Pyrometer)]
+    peers = [tool for tool in found if not isinstance(tool, (Pyrometer, Nothing))]
     least = min((centres[tool] for tool in peers), default=None)
     for tool, (ratios, own) in found.items():
         low, high = support.bootstrap(ratios, support.trimmed_mean)

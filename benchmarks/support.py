@@ -323,6 +323,10 @@ class Tool:
 class Pyrometer(Tool):
     output_suffix = ".pyro"
 
+    def shares_a_core(self):
+        """Whether it reads from the target's own core, and so must be allowed there."""
+        return not {"--other-core", "max", "--stop"} & set(self.options)
+
     def version(self):
         answer = subprocess.run([PYROMETER, "--version"], capture_output=True, text=True)
         return answer.stdout.split()[-1] if answer.stdout else "unknown"
@@ -488,7 +492,9 @@ def save(name, result):
     folder = os.path.join(HERE, "results")
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, name + ".json")
+    text = json.dumps(result, indent="\t")
+    # Numbers of one list on one line.
+    text = re.sub(r"\[\s+([-\d.e,\s]+?)\s+\]", lambda m: "[%s]" % " ".join(m[1].split()), text)
     with open(path, "w") as file:
-        json.dump(result, file, indent="\t")
-        file.write("\n")
+        file.write(text + "\n")
     print("  saved: " + os.path.relpath(path, ROOT))
