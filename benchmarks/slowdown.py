@@ -153,8 +153,8 @@ def measure(place, quick):
     # A round is one attachment; the tools take turns. (tool, rounds, pairs in a round)
     plan = [(Pyrometer("pyrometer (default)"), 1 if quick else 5, 8 if quick else 60),
             (Nothing("nothing (control)"), 1 if quick else 2, 8 if quick else 30),
-            (PySpy("py-spy 100 Hz (default)"), 1 if quick else 2, 4 if quick else 15),
-            (Austin("Austin 100 us (default)"), 1 if quick else 2, 4 if quick else 15)]  # fmt: skip
+            (PySpy("py-spy 100 Hz (default)"), 1, 4 if quick else 20),
+            (Austin("Austin 100 us (default)"), 1, 4 if quick else 20)]  # fmt: skip
     numbers = support.Numbers(place, python.root, STAMPS)
     units = Units(numbers)
     found = {tool: ([], []) for tool, _, _ in plan}

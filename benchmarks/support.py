@@ -347,14 +347,23 @@ class Pyrometer(Tool):
         )
 
     def stacks(self):
-        """Of the time on the CPU: waiting threads are no part of what the peers count either."""
+        """Of the time on the CPU: waiting threads are no part of what the peers count either.
+        Without torn ones."""
         with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % self.file, uri=True)) as base:
+            names = dict(base.execute(
+                "SELECT frame.id, text FROM frame JOIN function ON function.id = frame.function"
+                " JOIN string ON string.id = function.name"))  # fmt: skip
+            stacks = {row[0]: row[1:] for row in base.execute("SELECT id, parent, frame FROM stack")}
             rows = base.execute(
-                "SELECT text, sum(count) FROM aggregate JOIN stack_text USING (stack)"
+                "SELECT stack, sum(count) FROM aggregate"
                 " WHERE state IN (0, 1, 5) AND flags & 1 = 0 GROUP BY stack"
-            )
-            for text, weight in rows:
-                yield [self.function_of(part) for part in text.split(";")], weight
+            ).fetchall()
+        for stack, count in rows:
+            frames = []
+            while stack:
+                stack, frame = stacks[stack]
+                frames.append(names.get(frame, "?"))
+            yield frames[::-1], count
 
 
 class PySpy(Tool):

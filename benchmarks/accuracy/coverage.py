@@ -30,9 +30,11 @@ def measure(interpreter, options):
             target.wait_for("READY")
             with tempfile.TemporaryDirectory() as folder:
                 path, timeline = record_phases(
-                    target, support.run_pyrometer, folder, options.rate, options.seconds)
+                    target, support.run_pyrometer, folder, options.rate, options.seconds,
+                    options.cpu)
                 started = Recording(path).meta["started_unix_ns"]
-            coverage.add(timeline, started, stamps_of(target, NAMES), int(options.window_ms * 1e6))
+            stamps = stamps_of(target, NAMES, options.cpu)
+            coverage.add(timeline, started, stamps, int(options.window_ms * 1e6))
         finally:
             target.end()
     return coverage
@@ -44,6 +46,7 @@ def main():
     parser.add_argument("--rate", type=float, default=2000)
     parser.add_argument("--window-ms", type=float, default=100)
     parser.add_argument("--seconds", type=float, default=20, help="of one recording")
+    parser.add_argument("--cpu", action="store_true", help="shares of CPU time, not of wall time")
     parser.add_argument("--interpreter", action="append", default=[])
     options = parser.parse_args()
     bad = 0
