@@ -10,22 +10,20 @@
 #define KNOWN_SHARE 20u /* and at least 1 / this of the site's confirmations */
 #define HEAD_SPAN_MAX 128
 #define YOUNG_MAX 64u	 /* confirmations under which a site may still have unseen callees */
-#define SIZES_MAX (1u << 18)
 
 int call_sites_init(struct call_sites *sites, const struct remote_memory *memory,
-		    const struct layout *layout)
+		    const struct layout *layout, struct live_top *top)
 {
 	memset(sites, 0, sizeof(*sites));
 	sites->memory = memory;
 	sites->layout = layout;
-	u64_map_init(&sites->sizes, SIZES_MAX);
+	sites->top = top;
 	sites->edges = mem_zalloc(CALL_SITES_SLOTS, sizeof(*sites->edges));
 	return sites->edges ? 0 : -ERR_MEMORY;
 }
 
 void call_sites_release(struct call_sites *sites)
 {
-	u64_map_release(&sites->sizes);
 	mem_free(sites->edges);
 	sites->edges = NULL;
 }
@@ -87,26 +85,6 @@ static bool pair_known(struct call_sites *sites, const struct raw_frame *caller,
 	return count >= KNOWN_MIN && (uint64_t)count * KNOWN_SHARE >= site_total;
 }
 
-/* Size of the bytecode, remembered by address; 0 unknown. */
-static uint64_t code_bytes(struct call_sites *sites, uint64_t code)
-{
-	const struct layout_offsets *at = &sites->layout->at;
-	uint64_t size;
-
-	if (sites->layout->code_storage != CODE_ADAPTIVE)
-		return 0;
-	if (u64_map_get(&sites->sizes, code, &size))
-		return size;
-	if (remote_read_u64(sites->memory,
-			    (struct raddr){code + (uint64_t)at->varobject_size_field}, &size) < 0)
-		return 0;
-	size *= 2;
-	if (sites->sizes.count >= SIZES_MAX / 2)
-		u64_map_clear(&sites->sizes);
-	u64_map_put(&sites->sizes, code, size);
-	return size;
-}
-
 /* What stands above the caller is not known; where the caller stands on an instruction that was
  * never seen to call, it has moved on since: its line is not known either. */
 static void tear_above(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth,
@@ -157,6 +135,8 @@ enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *f
 
 		if (state == LINK_LIVE)
 			continue;
+		if (i == 0 && !callee->code)
+			return CALL_TORN; /* torn already, and its caller is where it says */
 		if (state == LINK_UNSURE &&
 		    pair_known(sites, caller, callee->code,
 			       edge_count(sites, caller->code, caller->offset, 0)))
@@ -269,7 +249,7 @@ static bool sites_are_young(struct call_sites *sites, const struct raw_frame *fr
 static bool positions_fit(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth)
 {
 	for (uint32_t i = 0; i < *depth && i <= CALL_SITES_EDGES; i++) {
-		uint64_t size = frames[i].code ? code_bytes(sites, frames[i].code) : 0;
+		uint64_t size = frames[i].code ? live_top_code_bytes(sites->top, frames[i].code) : 0;
 
 		if (!size || frames[i].offset < 0 || (uint64_t)frames[i].offset < size)
 			continue;

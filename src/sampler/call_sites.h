@@ -18,8 +18,8 @@
 #ifndef SAMPLER_CALL_SITES_H
 #define SAMPLER_CALL_SITES_H
 
-#include "base/hash_map.h"
 #include "cpython/walk/frames.h"
+#include "sampler/live_top.h"
 
 #define CALL_SITES_EDGES 6 /* pairs nearest to the leaf that are checked */
 #define CALL_SITES_SLOTS (1u << 15)
@@ -38,11 +38,11 @@ struct call_sites {
 	const struct layout *layout;
 	struct call_edge *edges;
 	uint32_t edge_count;
-	struct u64_map sizes; /* code address → bytes of bytecode */
+	struct live_top *top;
 };
 
 int call_sites_init(struct call_sites *sites, const struct remote_memory *memory,
-		    const struct layout *layout);
+		    const struct layout *layout, struct live_top *top);
 void call_sites_release(struct call_sites *sites);
 
 /* Checks the pairs nearest to the leaf and changes frames where they can't be (a torn frame has

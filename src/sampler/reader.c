@@ -45,6 +45,7 @@ struct sampling_reader {
 	struct interpreter_words words;
 	struct watched_threads watched;
 	struct call_sites sites;
+	struct live_top top;
 	struct stopper stopper;
 	struct schedule schedule;
 	struct rate_control control;
@@ -265,25 +266,34 @@ static void classify(struct sampling_reader *reader, struct tick *tick)
 }
 
 /* From another core a chain may end early, at a frame that was being left. A stack that ends at
- * another frame than the thread's last one is read again: if it ends there again, so it is. */
-static void check_root(struct sampling_reader *reader, struct tick *tick)
+ * another frame than the thread's last one is read again, and that reading is the sample: if it ends
+ * there too, so it is. False: its lower part is not known. */
+static bool check_root(struct sampling_reader *reader, struct tick *tick)
 {
 	struct watched_thread *subject = reader->subject;
 	uint64_t root = reader->frames[tick->depth - 1].address;
-	uint32_t flags = 0;
+	struct raw_frame *swap = reader->frames;
 	int depth;
 
-	if (root == subject->root || (tick->flags & (STACK_TORN | STACK_TRUNCATED)))
-		return;
+	if (tick->flags & (STACK_TORN | STACK_TRUNCATED))
+		return false;
+	if (root == subject->root)
+		return true;
 	if (fetch(reader, subject) < 0)
-		depth = -1;
-	else
-		depth = stack_reader_walk(&reader->stacks, &subject->prediction, reader->again,
-					  FRAMES_DEPTH_MAX, &flags);
-	if (depth > 0 && reader->again[depth - 1].address == root && !(flags & STACK_TORN))
+		return false;
+	depth = stack_reader_walk(&reader->stacks, &subject->prediction, reader->again,
+				  FRAMES_DEPTH_MAX, &tick->flags);
+	if (depth > 0) {
+		reader->frames = reader->again;
+		reader->again = swap;
+		tick->depth = (uint32_t)depth;
+	}
+	if (depth > 0 && reader->frames[depth - 1].address == root && !(tick->flags & STACK_TORN)) {
 		subject->root = root;
-	else
-		tick->flags |= STACK_TORN;
+		return true;
+	}
+	tick->flags |= STACK_TORN;
+	return false;
 }
 
 static void intern(struct sampling_reader *reader, struct tick *tick)
@@ -293,9 +303,12 @@ static void intern(struct sampling_reader *reader, struct tick *tick)
 	int result;
 
 	if (record->reader == READER_OTHER_CORE) {
-		check_root(reader, tick);
+		bool told = check_root(reader, tick) &&
+			    live_top_settle(&reader->top, &reader->stacks, reader->frames,
+					    &tick->depth, FRAMES_DEPTH_MAX);
+
 		if (call_sites_check(&reader->sites, reader->frames, &tick->depth,
-				     stack_reader_leaf_word(&reader->stacks)) == CALL_TORN)
+				     stack_reader_leaf_word(&reader->stacks)) == CALL_TORN || !told)
 			record->outcome = OUTCOME_TORN;
 	} else if (tick->depth > 0) {
 		reader->subject->root = reader->frames[tick->depth - 1].address;
@@ -530,13 +543,14 @@ static int reader_prepare(struct sampling_reader *reader)
 	result = interpreter_words_find(&reader->words, &reader->memory, &reader->runtime);
 	if (result < 0)
 		return result;
+	live_top_init(&reader->top, &reader->memory, &reader->runtime.layout);
 	reader->frames = mem_alloc(FRAMES_DEPTH_MAX * sizeof(*reader->frames));
 	reader->again = mem_alloc(FRAMES_DEPTH_MAX * sizeof(*reader->again));
 	if (!reader->frames || !reader->again || ring_init(&reader->ring, RING_BYTES) < 0 ||
 	    stack_reader_init(&reader->stacks, &reader->memory, &reader->runtime.layout) < 0 ||
 	    stack_source_init(&reader->source, &reader->memory, &reader->runtime.layout, &sink,
 			      reader->options.seed) < 0 ||
-	    call_sites_init(&reader->sites, &reader->memory, &reader->runtime.layout) < 0 ||
+	    call_sites_init(&reader->sites, &reader->memory, &reader->runtime.layout, &reader->top) < 0 ||
 	    watched_threads_init(&reader->watched, &reader->memory, &reader->runtime.layout,
 				 reader->pid) < 0)
 		return -ERR_MEMORY;
@@ -552,7 +566,7 @@ static int reader_prepare(struct sampling_reader *reader)
 	atomic_store(&reader->rate_mhz, (uint64_t)(rate * 1000));
 	/* At full speed the reader has a core of its own: naming codes at once costs the target
 	 * nothing. */
-	reader->source.resolve_now = reader->fastest;
+	reader->source.resolve_now = reader->source.sparse = reader->fastest;
 	reader->stacks.target_runs = reader->options.reader == READER_OTHER_CORE;
 	return 0;
 }
@@ -608,6 +622,7 @@ void sampling_reader_free(struct sampling_reader *reader)
 	stack_reader_release(&reader->stacks);
 	stack_source_release(&reader->source);
 	call_sites_release(&reader->sites);
+	live_top_release(&reader->top);
 	watched_threads_release(&reader->watched);
 	ring_release(&reader->ring);
 	mem_free(reader->frames);

@@ -13,6 +13,7 @@
 #define CHECK_IN_TURN 2u /* of the others */
 #define CHECK_ALL_DEPTH 16u /* so few are all compared, in every stack */
 #define CHECK_ALL_AFTER_REUSE 4096u /* stacks: as are all of them at first and after a reuse */
+#define CHECK_SPARSE 64u /* sparse: only in every so many stacks */
 #define RESOLVE_AT_ONCE 8u
 
 int stack_source_init(struct stack_source *source, const struct remote_memory *memory,
@@ -175,8 +176,9 @@ static int check_add(struct stack_source *source, struct check_list *list, uint6
 static int check_codes(struct stack_source *source, const struct raw_frame *frames, uint32_t depth)
 {
 	struct check_list list = {.count = 0};
-	uint32_t turn_from = depth > CHECK_LEAVES ? source->turn++ % (depth - CHECK_LEAVES) : 0;
+	uint32_t turn_from = depth > CHECK_LEAVES ? source->turn % (depth - CHECK_LEAVES) : 0;
 	bool all = depth <= CHECK_ALL_DEPTH || source->check_all != 0;
+	bool skip = source->sparse && source->turn % CHECK_SPARSE != 0;
 	uint64_t last = 0;
 
 	for (uint32_t i = 0; i < depth; i++) {
@@ -193,15 +195,16 @@ static int check_codes(struct stack_source *source, const struct raw_frame *fram
 		if (source->have_generation)
 			compare = compare || slot->generation != source->epoch;
 		else
-			compare = compare || all || i < CHECK_LEAVES ||
-				  (i - CHECK_LEAVES - turn_from) < CHECK_IN_TURN;
+			compare = compare || (!skip && (all || i < CHECK_LEAVES ||
+							(i - CHECK_LEAVES - turn_from) < CHECK_IN_TURN));
 		if (!compare)
 			continue;
 		result = check_add(source, &list, address);
 		if (result < 0)
 			return result;
 	}
-	if (source->check_all)
+	source->turn++;
+	if (source->check_all && !skip)
 		source->check_all--;
 	return check_flush(source, &list);
 }

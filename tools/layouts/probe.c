@@ -188,6 +188,34 @@ typedef PyThreadState T_tstate;
 #define P_tstate_current_exception offsetof(T_tstate, current_exception)
 #endif
 
+/* Opcodes after which a frame's saved stack pointer does not mean that it waits for a callee */
+#if MINOR >= 13
+#include <opcode_ids.h>
+#elif MINOR >= 11
+#include <opcode.h>
+#endif
+#if MINOR >= 11
+#define P_opcode_return_value RETURN_VALUE
+#define P_opcode_return_generator RETURN_GENERATOR
+#define P_opcode_yield_value YIELD_VALUE
+#else
+#define P_opcode_return_value ABSENT
+#define P_opcode_return_generator ABSENT
+#define P_opcode_yield_value ABSENT
+#endif
+#ifdef RETURN_CONST
+#define P_opcode_return_const RETURN_CONST
+#else
+#define P_opcode_return_const ABSENT
+#endif
+#ifdef FOR_ITER_GEN
+#define P_opcode_for_iter_gen FOR_ITER_GEN
+#define P_opcode_send_gen SEND_GEN
+#else
+#define P_opcode_for_iter_gen ABSENT
+#define P_opcode_send_gen ABSENT
+#endif
+
 /* PyFrameObject, _PyInterpreterFrame */
 #define P_frame_owner ABSENT
 #define P_frame_is_entry ABSENT

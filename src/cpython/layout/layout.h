@@ -87,6 +87,8 @@ struct layout {
 	enum frame_position_kind frame_position;
 	enum frame_owner_kind frame_owner;
 	enum frame_liveness_kind frame_liveness;
+	bool unlinks_before_clearing; /* 3.12+: a frame being left is cleared after its caller is
+					 current again, while it still stands on its return */
 	enum line_table_kind line_table;
 	enum string_layout_kind string_layout;
 	enum code_storage_kind code_storage;

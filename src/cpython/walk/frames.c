@@ -169,6 +169,44 @@ static ssize_t fetch_batch(struct stack_reader *reader, struct remote_range *ran
 	return (size_t)got < lead_bytes ? got : (ssize_t)lead_bytes;
 }
 
+/* From another core the frames come first and what says where they are after them: reading the
+ * words that every call and return writes (current_frame, datastack_top) takes their cache line from
+ * the target, which then stands at its next call or return, in our view, until it has it back. What
+ * is read after them within half a microsecond sees transitions too often. False: not so much can
+ * be read this way, or part of it is gone. */
+static bool fetch_frames_first(struct stack_reader *reader, const struct stack_prediction *prediction,
+			       const struct remote_range *lead, size_t lead_count)
+{
+	struct remote_range ranges[REMOTE_RANGES_MAX];
+	size_t count = 0;
+	ssize_t wanted = 0;
+
+	if (prediction->count == 0 || prediction->count + lead_count > REMOTE_RANGES_MAX)
+		return false;
+	for (uint32_t i = 0; i < prediction->count; i++) {
+		const struct predicted_window *want = &prediction->windows[i];
+		struct stack_window *window = window_reserve(reader, want->start, want->size);
+
+		if (!window)
+			break;
+		ranges[count++] = (struct remote_range){
+		    {want->start}, (uint8_t *)(uintptr_t)window->bytes, want->size};
+		wanted += want->size;
+	}
+	for (size_t i = 0; i < lead_count; i++) {
+		ranges[count++] = lead[i];
+		wanted += (ssize_t)lead[i].size;
+	}
+	reader->reads++;
+	if (remote_read_ranges(reader->memory, ranges, count) != wanted) {
+		windows_reset(reader);
+		return false;
+	}
+	for (uint32_t i = 0; i < reader->window_count; i++)
+		window_publish(reader, i);
+	return true;
+}
+
 int stack_reader_fetch(struct stack_reader *reader, uint64_t tstate,
 		       const struct stack_prediction *prediction, const struct remote_range *extra,
 		       size_t extra_count)
@@ -200,6 +238,12 @@ int stack_reader_fetch(struct stack_reader *reader, uint64_t tstate,
 		}
 	}
 	lead = count;
+	if (reader->target_runs && tstate &&
+	    fetch_frames_first(reader, prediction, ranges, lead)) {
+		reader->have_tstate = true;
+		reader->have_cframe = reader->cframe != 0;
+		return (int)extra_count;
+	}
 	for (;;) {
 		while (tstate && next < prediction->count && count < REMOTE_RANGES_MAX) {
 			const struct predicted_window *want = &prediction->windows[next++];
@@ -733,4 +777,20 @@ int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *pred
 	if (depth == 0 && (flags & STACK_TORN))
 		return -ERR_TORN;
 	return depth;
+}
+
+bool stack_reader_frame_at(struct stack_reader *reader, uint64_t address,
+			   struct raw_frame *ret_frame, uint64_t *ret_back)
+{
+	const struct layout_offsets *at = &reader->layout->at;
+	const uint8_t *head;
+
+	if ((address & 7) || address > ADDRESS_MAX)
+		return false;
+	head = window_find(reader, address, (uint32_t)at->frame_size);
+	if (!head || frame_is_shim(reader->layout, head) ||
+	    !take_frame(reader, address, head, ret_frame))
+		return false;
+	*ret_back = load_u64(head + at->frame_back);
+	return true;
 }

@@ -115,6 +115,11 @@ int stack_reader_fetch(struct stack_reader *reader, uint64_t tstate,
 int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *prediction,
 		      struct raw_frame *frames, uint32_t capacity, uint32_t *ret_flags);
 
+/* A frame at `address` as the copies of the last fetch have it, and the address of its caller's.
+ * False when no window holds it or it can't be one. */
+bool stack_reader_frame_at(struct stack_reader *reader, uint64_t address,
+			   struct raw_frame *ret_frame, uint64_t *ret_back);
+
 /* Where that word lies in the target (0 unknown). */
 uint64_t stack_reader_leaf_word(const struct stack_reader *reader);
 

@@ -111,6 +111,12 @@
 	.dictkeys_indices = 40, \
 	.set_used = 24, \
 	.gen_iframe = 16, \
+	.opcode_return_value = -1, \
+	.opcode_return_const = -1, \
+	.opcode_return_generator = -1, \
+	.opcode_yield_value = -1, \
+	.opcode_for_iter_gen = -1, \
+	.opcode_send_gen = -1, \
 }
 
 #endif

@@ -111,6 +111,12 @@
 	.dictkeys_indices = 32, \
 	.set_used = 24, \
 	.gen_iframe = 72, \
+	.opcode_return_value = 83, \
+	.opcode_return_const = 121, \
+	.opcode_return_generator = 75, \
+	.opcode_yield_value = 150, \
+	.opcode_for_iter_gen = 65, \
+	.opcode_send_gen = 168, \
 }
 
 #endif

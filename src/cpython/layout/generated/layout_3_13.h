@@ -111,6 +111,12 @@
 	.dictkeys_indices = 32, \
 	.set_used = 24, \
 	.gen_iframe = 72, \
+	.opcode_return_value = 36, \
+	.opcode_return_const = 103, \
+	.opcode_return_generator = 35, \
+	.opcode_yield_value = 118, \
+	.opcode_for_iter_gen = 187, \
+	.opcode_send_gen = 208, \
 }
 
 /* _Py_DebugOffsets: see layout_debug_offsets.c. */

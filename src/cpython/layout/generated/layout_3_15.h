@@ -111,6 +111,12 @@
 	.dictkeys_indices = 32, \
 	.set_used = 24, \
 	.gen_iframe = 72, \
+	.opcode_return_value = 33, \
+	.opcode_return_const = -1, \
+	.opcode_return_generator = 32, \
+	.opcode_yield_value = 119, \
+	.opcode_for_iter_gen = 174, \
+	.opcode_send_gen = 203, \
 }
 
 /* _Py_DebugOffsets: see layout_debug_offsets.c. */
