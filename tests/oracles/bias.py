@@ -14,6 +14,11 @@ TARGET = os.path.join(os.path.dirname(HERE), "targets", "oracle_bias.py")
 PROGRAMS = ["add0", "add1", "add4", "add16", "add64", "loops", "generators", "calls", "phases"]
 READERS = {"stop": ["--stop", "-r", "2000"], "same": ["-r", "5000"], "other": ["-r", "max"]}
 
+# f timed alone and f between calls of g differ by some ns (branch prediction, overlap): up to 3
+# points where a turn takes 0.1 to 0.5 us, and stopped sampling strays from the clock by as much.
+# There stopped sampling is the truth; the clock's figures are printed beside it and not judged.
+NOT_ADDITIVE = ("add0", "add1", "add4", "add16")
+
 Row = collections.namedtuple("Row", "reader truth comparison torn judged")
 
 
@@ -82,7 +87,8 @@ class Trial:
             truth = self.clock_truth(reader)
             if truth:
                 comparison = Comparison(self.by_category(reader, self.category), truth)
-                yield Row(reader, "clock", comparison, 0.0, self._judged(reader))
+                judged = self._judged(reader) and self.program not in NOT_ADDITIVE
+                yield Row(reader, "clock", comparison, 0.0, judged)
 
     def _judged(self, reader):
         return reader == "same" or self.program != "add0"

@@ -21,42 +21,60 @@ class LegalEdges:
         self.lines = {int(key): set(row["lines"]) for key, row in told["functions"].items()}
         self.names = {int(key): row["name"] for key, row in told["functions"].items()}
         self.edges = {(caller, line, callee) for caller, line, callee in told["edges"]}
+        self.pairs = {(caller, callee) for caller, _, callee in self.edges}
         self.calls = {(caller, line) for caller, line, _ in self.edges}
 
     def key(self, frame):
         return 0 if frame.name == "<module>" else frame.first_line
 
-    def fault(self, stack):
-        """Why these frames (root first) cannot be a stack of the program; None where they can."""
+    def fault(self, stack, other_core=False):
+        """Why these frames (root first) cannot be a stack of the program; None where they can.
+
+        What a sample itself says to be unknown is not a fault: a torn frame (its neighbours are
+        judged by themselves) and, read from another core, a line 0."""
         if not stack:
             return "no frame"
-        if stack[0].kind == KIND_TORN:  # the lower part is said to be unknown
-            stack = stack[1:]
-        elif stack[0].name != "<module>":
+        if stack[0].name != "<module>" and stack[0].kind != KIND_TORN:
             return "does not begin at the module: %s" % (stack[0],)
         for caller, frame in zip((None,) + stack, stack):
-            if frame.kind == KIND_TORN:
-                if frame is not stack[-1]:
-                    return "torn below a frame"
-                if (self.key(caller), caller.line) not in self.calls:
-                    return "torn above line %d, which calls nothing" % caller.line
-                return None
-            if os.path.basename(frame.file) != os.path.basename(TARGET):
-                return "a file that is not the program's: %s" % (frame,)
-            key = self.key(frame)
-            if key not in self.names:
-                return "no function begins at %s" % (frame,)
-            if frame.name.split(".")[-1] != self.names[key]:
-                return "named %s, not %s" % (frame.name, self.names[key])
-            if frame.line not in self.lines[key]:
-                return "line %d is not in %s" % (frame.line, frame.name)
-            if caller and (self.key(caller), caller.line, key) not in self.edges:
-                return "%s:%d cannot call %s" % (caller.name, caller.line, frame.name)
+            why = self._fault_of_frame(frame, other_core) or self._fault_of_call(caller, frame)
+            if why:
+                return why
         return None
+
+    def _fault_of_frame(self, frame, other_core):
+        if frame.kind == KIND_TORN:
+            return None
+        if os.path.basename(frame.file) != os.path.basename(TARGET):
+            return "a file that is not the program's: %s" % (frame,)
+        key = self.key(frame)
+        if key not in self.names:
+            return "no function begins at %s" % (frame,)
+        if frame.name.split(".")[-1] != self.names[key]:
+            return "named %s, not %s" % (frame.name, self.names[key])
+        if frame.line not in self.lines[key] and not (other_core and frame.line == 0):
+            return "line %d is not in %s" % (frame.line, frame.name)
+        return None
+
+    def _fault_of_call(self, caller, frame):
+        if caller is None or caller.kind == KIND_TORN:
+            return None
+        key = self.key(caller)
+        line_known = caller.line != 0
+        if frame.kind == KIND_TORN:
+            if line_known and (key, caller.line) not in self.calls:
+                return "torn above %s:%d, which calls nothing" % (caller.name, caller.line)
+            return None
+        callee = self.key(frame)
+        if line_known:
+            legal = (key, caller.line, callee) in self.edges
+        else:
+            legal = (key, callee) in self.pairs
+        return None if legal else "%s:%d cannot call %s" % (caller.name, caller.line, frame.name)
 
     def edges_in(self, stack):
         for caller, frame in zip(stack, stack[1:]):
-            if frame.kind != KIND_TORN:
+            if KIND_TORN not in (caller.kind, frame.kind):
                 yield self.key(caller), caller.line, self.key(frame)
 
 
@@ -84,7 +102,7 @@ class Judgement:
                 self.rootless += row.count
             elif row.stack and row.stack[-1].kind == KIND_TORN:
                 self.torn += row.count
-            fault = self.legal.fault(row.stack)
+            fault = self.legal.fault(row.stack, bool(row.flags & FLAG_OTHER_CORE))
             if fault:
                 self.impossible += row.count
                 if not row.flags & FLAG_OTHER_CORE:
