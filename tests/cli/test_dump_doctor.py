@@ -44,7 +44,7 @@ def test_dump_as_json(pyrometer, busy):
     names = [frame["function"] for frame in waiter["frames"]]
     assert "wait_for_end" in names and names.index("wait_for_end") > 0  # the innermost comes first
     frame = waiter["frames"][names.index("wait_for_end")]
-    assert frame["line"] == 39 and frame["file"].endswith("cli_busy.py")
+    assert frame["line"] == 45 and frame["file"].endswith("cli_busy.py")
     assert threads["MainThread"]["tid"] == busy.pid
 
 

@@ -115,12 +115,12 @@ def test_duration_ends_the_recording_not_the_program(pyrometer, python, spawn, t
     begun = time.monotonic()
     path = tmp_path / "x.pyro"
     result = pyrometer("record", "-o", path, "-p", target.pid, "-d", "700ms")
-    assert result.rc == 0 and time.monotonic() - begun < 10
-    assert 0.5 < read_json(pyrometer, path)["wall_s"] < 1.5
+    assert result.rc == 0 and time.monotonic() - begun < 20
+    assert 0.5 < read_json(pyrometer, path)["wall_s"] < 3
     assert cli.is_alive(target.pid)
-    result = pyrometer("run", "-o", path, "-d", "0.5", "--", python, BUSY, 1.5, timeout=30)
+    result = pyrometer("run", "-o", path, "-d", "0.5", "--", python, BUSY, 2.5, timeout=30)
     assert result.rc == 0 and "TURNS some" in result.stdout
-    assert 0.3 < read_json(pyrometer, path)["wall_s"] < 1.2
+    assert 0.3 < read_json(pyrometer, path)["wall_s"] < 2.2  # not to its end
 
 
 def test_time_limit_ends_the_program(pyrometer, python, tmp_path):
