@@ -77,7 +77,9 @@ def measure(place, quick):
 
 def repeat(place, python, depth, peers, seconds, repetitions):
     """{tool: [one_run…]}, interleaved: every repetition has each tool once."""
-    tools = (Pyrometer("pyrometer --rate max", "--rate", "max"), *peers)
+    pyrometer = Pyrometer("pyrometer --rate max", "--rate", "max")
+    pyrometer.states = "0, 1, 2, 3, 4, 5"
+    tools = (pyrometer, *peers)
     runs = {tool: [] for tool in tools}
     for i in range(repetitions):
         for tool in tools if i % 2 == 0 else tools[::-1]:

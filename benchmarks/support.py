@@ -322,6 +322,7 @@ class Tool:
 
 class Pyrometer(Tool):
     output_suffix = ".pyro"
+    states = "0, 1, 5"  # of docs/recording.md: on the CPU, not known
 
     def shares_a_core(self):
         """Whether it reads from the target's own core, and so must be allowed there."""
@@ -356,7 +357,7 @@ class Pyrometer(Tool):
             stacks = {row[0]: row[1:] for row in base.execute("SELECT id, parent, frame FROM stack")}
             rows = base.execute(
                 "SELECT stack, sum(count) FROM aggregate"
-                " WHERE state IN (0, 1, 5) AND flags & 1 = 0 GROUP BY stack"
+                " WHERE state IN (%s) AND flags & 1 = 0 GROUP BY stack" % self.states
             ).fetchall()
         for stack, count in rows:
             frames = []
