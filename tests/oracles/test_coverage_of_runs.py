@@ -13,7 +13,7 @@ from bias import NAMES, TARGET
 from run_coverage import Coverage, record_phases, stamps_of, wilson
 
 RATE_HZ = 4000
-SECONDS = 5
+SECONDS = 4
 WINDOW_NS = 40000000
 
 

@@ -33,7 +33,7 @@ for _ in turns:
     g(0)
 """
 ONE = "for _ in repeat(None, n):\n    {}\n"
-CALIBRATION_TURNS = 20000
+CALIBRATION_TURNS = 5000
 CALIBRATION_ROUNDS = 40
 
 
