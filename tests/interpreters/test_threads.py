@@ -19,7 +19,7 @@ def threads(interpreter, pyrometer, tmp_path_factory):
     assert result.rc == 0, result.stderr
     told = [line for line in result.stdout.split("\n") if line.startswith("FACTS ")]
     came, staying = json.loads(told[0].split(" ", 1)[1])
-    assert came > 100
+    assert came >= 200
     return path, Recording(path), staying
 
 

@@ -61,7 +61,7 @@ def main():
         sys.stdin.readline()
     came = 0
     living = []
-    while time.monotonic() < end:
+    while time.monotonic() < end or (came < 200 and not until_stdin_closes):
         for _ in range(AT_A_TIME):
             living.append(
                 threading.Thread(target=come_and_go, args=[came], name="comes %d" % came)

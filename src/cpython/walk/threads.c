@@ -31,7 +31,7 @@ struct tid_map {
 	size_t count;
 };
 
-static bool in_other_pid_namespace(pid_t pid)
+bool python_in_other_pid_namespace(pid_t pid)
 {
 	char path[64];
 	struct stat theirs, ours;
@@ -76,7 +76,7 @@ static int compare_inside(const void *a, const void *b)
 
 static int tid_map_read(pid_t pid, struct tid_map *map, struct err *err)
 {
-	bool translate = in_other_pid_namespace(pid);
+	bool translate = python_in_other_pid_namespace(pid);
 	pid_t *tids;
 	size_t count;
 	int error = process_threads(pid, &tids, &count, err);
@@ -107,6 +107,20 @@ static uint64_t tid_map_ours(const struct tid_map *map, uint64_t inside)
 		return 0;
 	found = bsearch(&key, map->pairs, map->count, sizeof(*map->pairs), compare_inside);
 	return found ? (uint64_t)found->ours : 0;
+}
+
+pid_t python_thread_id_outside(pid_t pid, pid_t inside)
+{
+	pid_t *tids, found = 0;
+	size_t count;
+
+	if (inside <= 0 || process_threads(pid, &tids, &count, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < count && !found; i++)
+		if (innermost_tid(pid, tids[i]) == inside)
+			found = tids[i];
+	mem_free(tids);
+	return found;
 }
 
 static uint64_t pthread_tid(const struct remote_memory *memory, uint64_t pthread)

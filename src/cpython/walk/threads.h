@@ -25,6 +25,13 @@ struct python_thread {
 int python_threads_list(const struct remote_memory *, const struct runtime *,
 			struct python_thread **ret_threads, size_t *ret_count, struct err *);
 
+/* Whether the process has another PID namespace than we (a container): then what it keeps of its
+ * threads' ids are numbers of that namespace. Two calls of stat. */
+bool python_in_other_pid_namespace(pid_t pid);
+/* Our number of the thread that the process itself knows as `inside`; 0: it has none such. Opens a
+ * file for each thread: once for a thread, not for each sample. */
+pid_t python_thread_id_outside(pid_t pid, pid_t inside);
+
 /* ident → name (UTF-8, escaped as object_read_str says). Calls `name` for each live
  * threading.Thread, the main interpreter's first and each ident once. 0, or a negative
  * code when threading is not imported (-ERR_TOO_LITTLE) or could not be read. */
