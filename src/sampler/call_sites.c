@@ -126,7 +126,8 @@ static enum link_state link_state(const struct call_sites *sites, const struct r
 
 enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth)
 {
-	uint32_t edges = *depth - 1 < CALL_SITES_EDGES ? *depth - 1 : CALL_SITES_EDGES;
+	uint32_t pairs = *depth > 0 ? *depth - 1 : 0;
+	uint32_t edges = pairs < CALL_SITES_EDGES ? pairs : CALL_SITES_EDGES;
 
 	/* From the stable end up: the lowest pair that can't be cuts all above it. */
 	for (uint32_t i = edges; i-- > 0;) {
@@ -252,6 +253,9 @@ static bool positions_fit(struct call_sites *sites, struct raw_frame *frames, ui
 		uint64_t size = frames[i].code ? live_top_code_bytes(sites->top, frames[i].code) : 0;
 
 		if (!size || frames[i].offset < 0 || (uint64_t)frames[i].offset < size)
+			continue;
+		size = live_top_code_bytes_anew(sites->top, frames[i].code);
+		if (!size || (uint64_t)frames[i].offset < size)
 			continue;
 		if (i + 1 < *depth)
 			tear_above(sites, frames, depth, i + 1);

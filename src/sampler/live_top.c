@@ -32,7 +32,7 @@ static void remember(struct u64_map *map, uint64_t key, uint64_t value)
 }
 
 /* Sizes of a code object's bytecode and frame; 0 when it is none. */
-static uint64_t code_sizes(struct live_top *top, uint64_t code)
+static uint64_t read_code_sizes(struct live_top *top, uint64_t code)
 {
 	const struct layout_offsets *at = &top->layout->at;
 	uint64_t units, sizes;
@@ -43,8 +43,6 @@ static uint64_t code_sizes(struct live_top *top, uint64_t code)
 	    {{code + (uint64_t)at->code_stacksize}, &stack, sizeof(stack)},
 	};
 
-	if (u64_map_get(&top->codes, code, &sizes))
-		return sizes;
 	if (top->layout->code_storage != CODE_ADAPTIVE ||
 	    remote_read_ranges(top->memory, ranges, 3) != (ssize_t)(sizeof(units) + 2 * sizeof(locals)))
 		return 0;
@@ -56,9 +54,21 @@ static uint64_t code_sizes(struct live_top *top, uint64_t code)
 	return sizes;
 }
 
+static uint64_t code_sizes(struct live_top *top, uint64_t code)
+{
+	uint64_t sizes;
+
+	return u64_map_get(&top->codes, code, &sizes) ? sizes : read_code_sizes(top, code);
+}
+
 uint32_t live_top_code_bytes(struct live_top *top, uint64_t code)
 {
 	return (uint32_t)(code_sizes(top, code) >> 32);
+}
+
+uint32_t live_top_code_bytes_anew(struct live_top *top, uint64_t code)
+{
+	return (uint32_t)(read_code_sizes(top, code) >> 32);
 }
 
 /* The opcode that a frame stands on; −1 unknown. Specialisation changes it among those of one

@@ -40,5 +40,7 @@ bool live_top_settle(struct live_top *top, struct stack_reader *reader, struct r
 
 /* Bytes of a code object's bytecode; 0 unknown. Remembered. */
 uint32_t live_top_code_bytes(struct live_top *top, uint64_t code);
+/* Read again: another code object may lie at the address by now. */
+uint32_t live_top_code_bytes_anew(struct live_top *top, uint64_t code);
 
 #endif
