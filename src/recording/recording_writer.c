@@ -393,6 +393,8 @@ static int take(struct recording_writer *writer, const struct profile_sample *sa
 	size_t total = writer->waiting_count + count;
 	int code;
 
+	if (count == 0)
+		return 0;
 	if (total <= WAITING_SAMPLES_MAX &&
 	    grow_samples(&writer->waiting, &writer->waiting_capacity, total, WAITING_SAMPLES_MAX) ==
 		0) {
