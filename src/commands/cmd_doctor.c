@@ -292,7 +292,7 @@ static void examine_process(struct findings *findings, int pid)
 
 #define TEXT_COLUMN 25
 #define NARROW_TEXT_COLUMN 6
-#define NARROW_COLUMNS 60
+#define NARROW_COLUMNS 80
 
 /* Wrapped, and clean: much of it is another process's. */
 static void write_text(const char *text, size_t column, size_t columns)

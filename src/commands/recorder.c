@@ -72,7 +72,7 @@ static int append(void *context, const struct profile *view, const struct profil
 	struct recorder *recorder = context;
 	int result = recording_writer_append(recorder->writer, view, samples, count, err);
 
-	recorder->appended = recorder->appended || result == 0;
+	recorder->appended = recorder->appended || (result == 0 && count > 0);
 	return result;
 }
 
@@ -202,13 +202,14 @@ static int finish_writer(struct recorder *recorder, struct err *err)
 
 	recorder->finished = true;
 	recording_writer_free(recorder->writer);
-	recorder->writer = NULL;
-	recording_place_release(&recorder->recorded->place);
+	recorder->writer = NULL; /* the name stays ours until we have reported */
 	if (result == 0)
 		return 0;
 	if (!recorder->appended) {
-		if (err)
-			*err = failure;
+		err_set(err, (enum err_code) - result, "nothing could be recorded in %s",
+			recorder->recorded->place.path);
+		err_why(err, "%s: %s", failure.what, failure.why);
+		err_next(err, "%s", failure.next);
 		return result;
 	}
 	if (!recorder->failure_said)

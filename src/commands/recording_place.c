@@ -79,8 +79,8 @@ static enum place_state examine(const char *path, struct err *why)
 static int refuse(const char *path, enum place_state state, const struct err *why, struct err *err)
 {
 	if (state == PLACE_BUSY) {
-		err_set(err, ERR_FILE, "%s is being written by another Pyrometer", path);
-		err_why(err, "two recordings in one file would lose one of them");
+		err_set(err, ERR_FILE, "%s is in use by another Pyrometer", path);
+		err_why(err, "it still records there, or waits for its program to end");
 	} else {
 		err_set(err, ERR_FILE, "%s can't be replaced", path);
 		err_why(err, "%s%s%s; what Pyrometer did not write, it never replaces", why->what,
