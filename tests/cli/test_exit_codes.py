@@ -340,8 +340,8 @@ def test_the_status_is_the_programs_own(pyrometer, python, tmp_path, command, st
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGSEGV", "SIGABRT", "SIGINT"])
 def test_a_program_that_a_signal_ends_is_128_and_the_signal(pyrometer, python, tmp_path, name):
     number = int(getattr(signal, name))
-    code = "import os, signal; signal.signal(%d, 0) if %d not in (9,) else 0; os.kill(os.getpid(), %d)"
-    code = code % (number, number, number)
+    code = "import os, signal as s\nif %d != 9: s.signal(%d, s.SIG_DFL)\nos.kill(os.getpid(), %d)"
+    code %= number, number, number
     result = pyrometer("run", "--", python, "-c", code, cwd=str(tmp_path))
     assert result.rc == 128 + number, result.stderr
 

@@ -98,7 +98,9 @@ def test_kill_9_of_the_program_ends_the_recording(start, pyrometer, python, tmp_
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_signal_ends_the_recording_of_a_process_and_keeps_it(start, pyrometer, spawn, tmp_path, name):
+def test_a_signal_ends_the_recording_of_a_process_and_keeps_it(
+    start, pyrometer, spawn, tmp_path, name
+):
     target = spawn("cli_busy.py", 60)
     path = tmp_path / "x.pyro"
     recorder = start("record", "-o", path, "-p", target.pid)

@@ -1,4 +1,4 @@
-"""A program under `run` sees what it sees without: its arguments, terminal, descriptors, signals."""
+"""A program under `run` sees what it sees without: arguments, terminal, descriptors, signals."""
 
 import json
 import os

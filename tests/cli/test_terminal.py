@@ -107,7 +107,11 @@ def test_ctrl_c_ends_the_recording_of_a_process_not_the_process(terminal, spawn,
 
 @pytest.mark.parametrize(
     "env, colour",
-    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+    ],
     ids=["xterm", "dumb", "NO_COLOR"],
 )
 def test_colour_on_a_terminal_unless_told_not_to(terminal, recordings, env, colour):
@@ -168,7 +172,8 @@ def test_long_names_are_cut_not_wrapped(pyrometer, python, tmp_path, columns):
 
 
 def test_a_reader_that_goes_away_is_no_error(recordings):
-    for words in (["report", "--json"], ["report"], ["man", "run"], ["export", "-f", "collapsed", "-o", "-"]):
+    collapsed = ["export", "-f", "collapsed", "-o", "-"]
+    for words in (["report", "--json"], ["report"], ["man", "run"], collapsed):
         recording = [] if words[0] == "man" else [recordings["heavy"]]
         process = cli.start(*words, *recording)
         process.stdin.close()

@@ -1,7 +1,7 @@
 """Work with known shares, until the time is over: cli_busy.py SECONDS [HEAVY LIGHT [NAP_MS]]
 
-HEAVY and LIGHT are the rounds of one turn in two functions; then comes a nap, if there is one. Two threads with
-names wait beside it. Says READY with its pid, at the end how many turns it made.
+HEAVY and LIGHT are the rounds of one turn in two functions; then comes a nap, if there is one.
+Two threads with names wait beside it. Says READY with its pid, at the end whether it turned.
 """
 
 import os

@@ -5,7 +5,9 @@ import sys
 import threading
 import time
 
-SOURCE = "def step_%d(depth, choice):\n%s    return depth if depth <= 0 else CALL(depth - 1, choice * 31 + 7)\n"
+SOURCE = """def step_%d(depth, choice):
+%s    return depth if depth <= 0 else CALL(depth - 1, choice * 31 + 7)
+"""
 
 
 def make(count):
@@ -27,9 +29,8 @@ def work(call, seconds, choice):
 if __name__ == "__main__":
     call = make(800)
     print("READY", os.getpid(), flush=True)
-    threads = [
-        threading.Thread(target=work, args=(call, float(sys.argv[1]), number)) for number in range(3)
-    ]
+    seconds = float(sys.argv[1])
+    threads = [threading.Thread(target=work, args=(call, seconds, seed)) for seed in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
