@@ -358,8 +358,12 @@ static int judge(struct recorder *recorder, struct err *err)
 	kind = program_file_kind(word);
 	if (kind == PROGRAM_NOT_PYTHON && recorder->alone)
 		return refuse_program(word, err);
-	if (kind == PROGRAM_MAYBE_PYTHON)
-		return recorder->ended_ns >= SEEN_WELL_NS ? refused : 0;
+	if (kind == PROGRAM_MAYBE_PYTHON && recorder->ended_ns >= SEEN_WELL_NS)
+		return refused;
+	if (kind == PROGRAM_MAYBE_PYTHON) {
+		fputs("Too few samples to tell: the program ended before the first.\n", stderr);
+		return 0;
+	}
 	say_that_nothing_was_seen(word);
 	recorder->recorded->empty = true;
 	return 0;
