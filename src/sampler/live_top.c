@@ -105,13 +105,22 @@ static bool waits(struct live_top *top, const struct raw_frame *frame)
 	return (frame->flags & RAW_WAITS) && !is_leaving(&top->layout->at, opcode_of(top, frame));
 }
 
+/* Stands on its return and is being cleared: its caller is current already. Where the version tells
+ * so, the stack pointer that a return saves first says that it has got that far. */
+static bool has_been_left(struct live_top *top, const struct raw_frame *frame)
+{
+	if (!top->layout->unlinks_before_clearing ||
+	    (top->layout->frame_liveness == LIVENESS_CALLER_STACKTOP && !(frame->flags & RAW_WAITS)))
+		return false;
+	return is_leaving(&top->layout->at, opcode_of(top, frame));
+}
+
 /* Was this call over when its frames were copied? */
 static bool link_is_over(struct live_top *top, const struct raw_frame *callee,
 			 const struct raw_frame *caller)
 {
-	if (top->layout->unlinks_before_clearing && is_leaving(&top->layout->at, opcode_of(top, callee)) &&
-	    !(callee->flags & RAW_ENTERED_FROM_C))
-		return true; /* its caller is current already */
+	if (has_been_left(top, callee) && !(callee->flags & RAW_ENTERED_FROM_C))
+		return true;
 	switch (top->layout->frame_liveness) {
 	case LIVENESS_CALLER_STACKTOP:
 		return !(callee->flags & RAW_ENTERED_FROM_C) && !waits(top, caller);
@@ -156,9 +165,8 @@ static enum growth callee_of(struct live_top *top, struct stack_reader *reader,
 	sizes = code_sizes(top, ret_callee->code);
 	if (!sizes || (ret_callee->offset >= 0 && (uint32_t)ret_callee->offset >= sizes >> 32))
 		return told ? GROWTH_UNKNOWN : GROWTH_NONE;
-	if (top->layout->unlinks_before_clearing &&
-	    is_leaving(&top->layout->at, opcode_of(top, ret_callee)))
-		return GROWTH_NONE; /* it has been left */
+	if (has_been_left(top, ret_callee))
+		return GROWTH_NONE;
 	return GROWTH_FRAME;
 }
 
