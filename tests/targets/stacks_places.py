@@ -472,8 +472,12 @@ def after_replacement():
     pass
 
 
+ORIGINAL = before_replacement.__code__
+
+
 @place
 def code_replaced_while_it_runs():
+    before_replacement.__code__ = ORIGINAL
     before_replacement()
 
 
