@@ -36,7 +36,7 @@ struct collector {
 	struct random_state random;
 	uint64_t gil_low, gil_high; /* where the lock lies: a futex in it is a wait for it */
 	size_t living;
-	bool resolve_asked, refresh_wanted;
+	bool refresh_wanted;
 	struct err failure;
 	int failed;
 };
@@ -390,16 +390,38 @@ static uint8_t subject_state(struct collector *collector, struct known_thread *t
 	}
 }
 
+/* Whose sample it is. Of a thread that was ending or starting only the thread state is known, and
+ * perhaps not whose that is: such stacks are of thread 0, never of another thread. What has no
+ * stack is the main thread's. */
+static struct known_thread *subject_of(struct collector *collector,
+				       const struct record_sample *record)
+{
+	const struct known_thread *first;
+
+	if (record->tid || !record->tstate || record->outcome == OUTCOME_FAILED)
+		return thread_for(collector, record->tid ? record->tid : collector->pid,
+				  record->time_ns);
+	for (size_t i = 0; i < collector->threads.count; i++) {
+		struct known_thread *thread = &collector->threads.threads[i];
+
+		if (thread->alive && thread->tstate == record->tstate)
+			return thread;
+	}
+	first = thread_table_find(&collector->threads, collector->pid);
+	return thread_for(collector, first && first->tstate ? 0 : collector->pid, record->time_ns);
+}
+
 static void handle_sample(struct collector *collector, const struct record_sample *record,
 			  struct sample_counts *counts)
 {
 	struct known_thread *thread;
 
 	count_sample(counts, record);
-	thread = thread_for(collector, record->tid ? record->tid : collector->pid, record->time_ns);
+	thread = subject_of(collector, record);
 	if (!thread)
 		return;
-	thread->tstate = record->tstate ? record->tstate : thread->tstate;
+	if (record->tid && record->tstate)
+		thread->tstate = record->tstate;
 	thread->flags = 0;
 	if (record->outcome == OUTCOME_FAILED) {
 		thread->stack.v = 0;
@@ -427,14 +449,8 @@ static void handle_sample(struct collector *collector, const struct record_sampl
 
 static void handle_code(struct collector *collector, const struct record_code *record)
 {
-	uint64_t gone = collector->reader_names.codes_gone;
-
-	if (name_table_code(&collector->reader_names, &record->code, &collector->failure) < 0)
-		return; /* its frames become <torn> */
-	if (collector->reader_names.codes_gone > gone && !collector->resolve_asked) {
-		sampling_reader_resolve_now(collector->reader);
-		collector->resolve_asked = true;
-	}
+	/* What fails here leaves its frames torn. */
+	name_table_code(&collector->reader_names, &record->code, &collector->failure);
 }
 
 int collector_drain(struct collector *collector, struct sample_counts *counts, struct err *err)

@@ -27,8 +27,8 @@
  * exec, perhaps of the same interpreter), or none. The session looks for it anew. */
 #define FAILURES_MIN 8u
 #define FAILING_NS 200000000ull
+#define TICK_UNSEEN_NS 15000 /* of a tick's cost to the target: two switches, colder caches */
 #define FAST_LOOK_NS 250000ull /* fastest mode: the scheduler's view is this old at most */
-#define FAST_RAN_PART 0.5      /* of that time on a CPU counts as running */
 
 struct sampling_reader {
 	struct sampling_options options;
@@ -37,7 +37,7 @@ struct sampling_reader {
 	pid_t pid;
 	pthread_t thread;
 	bool thread_started, fastest;
-	atomic_bool wake_each, stop, ended, resolve_now, same_core_refused;
+	atomic_bool wake_each, stop, ended, same_core_refused;
 	struct ring ring;
 
 	struct stack_reader stacks;
@@ -60,6 +60,7 @@ struct sampling_reader {
 	struct thread_schedstat fast_times;
 	clockid_t process_clock;
 	uint64_t fast_ran_ns;
+	double fast_owed;
 	uint8_t fast_bits;
 	uint32_t failures_in_row;
 	uint64_t worked_ns; /* when the last sample did not fail */
@@ -198,15 +199,20 @@ static void look_at_clock(struct sampling_reader *reader, uint64_t now_ns)
 {
 	struct timespec ts;
 	uint64_t ran;
+	double part;
 
 	reader->fast_bits = 0;
 	if (clock_gettime(reader->process_clock, &ts) != 0)
 		return;
 	ran = (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 	reader->fast_bits = RECORD_CLOCKED;
-	if ((double)(ran - reader->fast_ran_ns) >=
-	    FAST_RAN_PART * (double)(now_ns - reader->fast_look_ns))
+	/* The part of the time since then; what rounding one sample leaves is carried to the next. */
+	part = (double)(ran - reader->fast_ran_ns) / (double)(now_ns - reader->fast_look_ns + 1);
+	reader->fast_owed += part < 1 ? part : 1;
+	if (reader->fast_owed >= 0.5) {
 		reader->fast_bits |= RECORD_RAN;
+		reader->fast_owed -= 1;
+	}
 	reader->fast_ran_ns = ran;
 }
 
@@ -230,7 +236,7 @@ static void look_after(struct sampling_reader *reader, struct tick *tick, uint64
 		tick->stat_known = tick->after_known = false;
 		return;
 	}
-	if (reader->fastest)
+	if (reader->options.reader == READER_OTHER_CORE)
 		look_at_clock(reader, now_ns);
 	reader->fast_look_ns = now_ns;
 	reader->fast_stat = tick->stat;
@@ -415,7 +421,8 @@ static void sample(struct sampling_reader *reader, uint64_t instant_ns, uint64_t
 
 		/* From wake-up to here, plus about what falling asleep and waking cost: the rest of
 		 * the thread's CPU time since the last tick. */
-		cost = total - atomic_load_explicit(&reader->cpu_ns, memory_order_relaxed);
+		cost = total - atomic_load_explicit(&reader->cpu_ns, memory_order_relaxed) +
+		       TICK_UNSEEN_NS;
 		tick.record.hold_ns = (uint32_t)(total - cpu_before);
 		atomic_store_explicit(&reader->cpu_ns, total, memory_order_relaxed);
 		if (tick.record.reader == READER_SAME_CORE && tick.record.os_state == 'R')
@@ -464,8 +471,6 @@ static void run_scheduled(struct sampling_reader *reader)
 		schedule_advance(&reader->schedule);
 		reader->missed +=
 		    schedule_skip_missed(&reader->schedule, clock_ns(CLOCK_MONOTONIC));
-		if (atomic_load_explicit(&reader->resolve_now, memory_order_relaxed))
-			reader->source.resolve_now = true;
 	}
 }
 
@@ -500,7 +505,6 @@ static void run_fastest(struct sampling_reader *reader)
 					      memory_order_relaxed);
 			atomic_store_explicit(&reader->cpu_ns, cpu_thread_time_ns(),
 					      memory_order_relaxed);
-			reader->source.resolve_now = atomic_load(&reader->resolve_now);
 		}
 	}
 }
@@ -564,9 +568,9 @@ static int reader_prepare(struct sampling_reader *reader)
 	rate_control_start(&reader->control, reader->options.budget, now);
 	schedule_start(&reader->schedule, rate, now, reader->options.seed ^ 0x5851f42d4c957f2dull);
 	atomic_store(&reader->rate_mhz, (uint64_t)(rate * 1000));
-	/* At full speed the reader has a core of its own: naming codes at once costs the target
-	 * nothing. */
-	reader->source.resolve_now = reader->source.sparse = reader->fastest;
+	/* Code of modules and of exec is often gone before the collector could name it. */
+	reader->source.resolve_now = true;
+	reader->source.sparse = reader->fastest;
 	reader->stacks.target_runs = reader->options.reader == READER_OTHER_CORE;
 	return 0;
 }
@@ -644,11 +648,6 @@ void sampling_reader_status(const struct sampling_reader *reader,
 	ret->ended = atomic_load(&reader->ended);
 	ret->same_core_refused = atomic_load(&reader->same_core_refused);
 	ret->cpu = atomic_load(&reader->cpu_now);
-}
-
-void sampling_reader_resolve_now(struct sampling_reader *reader)
-{
-	atomic_store(&reader->resolve_now, true);
 }
 
 void sampling_reader_wake_each(struct sampling_reader *reader, bool wake)

@@ -97,8 +97,6 @@ struct sampling_reader_status {
 };
 void sampling_reader_status(const struct sampling_reader *reader,
 			    struct sampling_reader_status *ret);
-/* The collector found code objects gone before it could name them: read new ones at once. */
-void sampling_reader_resolve_now(struct sampling_reader *reader);
 /* Wake the collector for every sample (it has other threads to look at), or leave it to poll. */
 void sampling_reader_wake_each(struct sampling_reader *reader, bool wake);
 

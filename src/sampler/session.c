@@ -42,6 +42,7 @@ struct target {
 	int refused;
 	/* Of sampling threads that ended (exec): */
 	uint64_t past_cpu_ns, past_stolen_ns;
+	uint64_t cpu_before_ns; /* used before the recording began */
 };
 
 struct session {
@@ -243,7 +244,7 @@ static void update_usage(struct session *session, struct target *target)
 	uint64_t cpu_ns = process_cpu_ns(target->identity.pid), peak;
 
 	if (cpu_ns != UINT64_MAX)
-		row->cpu_ns = cpu_ns;
+		row->cpu_ns = cpu_ns > target->cpu_before_ns ? cpu_ns - target->cpu_before_ns : 0;
 	if (process_peak_rss(target->identity.pid, &peak, NULL) == 0 &&
 	    (row->peak_rss_bytes == UINT64_MAX || peak > row->peak_rss_bytes))
 		row->peak_rss_bytes = peak;
@@ -456,6 +457,11 @@ int session_add_root(struct session *session, pid_t pid, bool wait_for_python, s
 
 	if (!target)
 		return err && err->code ? -err->code : -ERR_NO_PROCESS;
+	if (!wait_for_python) {
+		uint64_t cpu_ns = process_cpu_ns(pid);
+
+		target->cpu_before_ns = cpu_ns == UINT64_MAX ? 0 : cpu_ns;
+	}
 	search(session, target);
 	if (target->refused < 0 && !wait_for_python && target->refused != -ERR_TOO_LITTLE) {
 		if (err)

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "cpython/walk/threads.h"
 
 /* glibc's struct pthread keeps the kernel's thread id here (nptl/descr.h, x86-64, 2.17–2.41). */
 #define PTHREAD_TID_OFFSET 0x2d0u
@@ -13,6 +14,7 @@ int watched_threads_init(struct watched_threads *watched, const struct remote_me
 			 const struct layout *layout, pid_t pid)
 {
 	*watched = (struct watched_threads){.memory = memory, .layout = layout, .pid = pid};
+	watched->other_pid_namespace = python_in_other_pid_namespace(pid);
 	watched->entries = mem_zalloc(WATCHED_MAX, sizeof(*watched->entries));
 	return watched->entries ? 0 : -ERR_MEMORY;
 }
@@ -74,6 +76,10 @@ void watched_thread_identify(struct watched_threads *watched, struct watched_thr
 					 &tid) < 0)
 		tid = 0;
 	if (!tid || tid > INT32_MAX)
+		return;
+	if (watched->other_pid_namespace)
+		tid = (uint32_t)python_thread_id_outside(watched->pid, (pid_t)tid);
+	if (!tid)
 		return;
 	if (thread_times_open(&thread->times, watched->pid, (pid_t)tid, NULL) < 0)
 		return;

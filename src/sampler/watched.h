@@ -23,6 +23,7 @@ struct watched_threads {
 	const struct remote_memory *memory;
 	const struct layout *layout;
 	pid_t pid;
+	bool other_pid_namespace; /* its thread ids are not ours */
 	struct watched_thread *entries;
 	uint32_t count;
 	uint64_t clock;
