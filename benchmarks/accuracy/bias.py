@@ -17,8 +17,6 @@ on the other core. Ends with 1 where a bar is missed.
 """
 
 import argparse
-import collections
-import json
 import os
 import sys
 import tempfile
@@ -38,6 +36,8 @@ def main():
     parser.add_argument("--program", action="append", default=[])
     parser.add_argument("--interpreter", action="append", default=[])
     parser.add_argument("--seconds", type=float, default=3, help="of one recording")
+    parser.add_argument("--keep-core", action="store_true", help="real-time priority for the "
+                        "program while it is read from another core (root, an otherwise idle core)")
     options = parser.parse_args()
     versions = options.interpreter or ["3.8", "3.11", "3.13", "3.15"]
     missed = 0
@@ -46,7 +46,7 @@ def main():
             continue
         for program in options.program or bias.PROGRAMS:
             with tempfile.TemporaryDirectory() as folder:
-                trial = bias.Trial(interpreter, program, folder)
+                trial = bias.Trial(interpreter, program, folder, keep_core=options.keep_core)
                 trial.run(options.samples, options.seconds)
             for row in trial.rows():
                 bar = BARS.get(row.reader)

@@ -6,7 +6,7 @@ import json
 import os
 
 import support
-from recording_text import Recording
+from recording_text import GC, ON_CPU, RUNQUEUE, Recording
 from shares import Comparison, on_cpu, self_counts
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -23,7 +23,10 @@ Row = collections.namedtuple("Row", "reader truth comparison torn judged")
 
 
 class Trial:
-    def __init__(self, interpreter, program, folder, readers=("stop", "same", "other")):
+    def __init__(
+        self, interpreter, program, folder, readers=("stop", "same", "other"), keep_core=False
+    ):
+        self.keep_core = keep_core  # see undisturbed(); needs root, disturbs others
         self.interpreter, self.program, self.folder = interpreter, program, folder
         self.recordings = {reader: [] for reader in readers}
         self.calibration = self.stamps = None
@@ -57,7 +60,8 @@ class Trial:
 
     def _record(self, target, reader, seconds):
         path = os.path.join(self.folder, "bias.pyro")
-        undisturbed(target.pid, reader == "other")
+        if self.keep_core:
+            undisturbed(target.pid, reader == "other")
         done = support.run_pyrometer(
             "record", *READERS[reader], "-d", str(seconds), "-o", path, "-p", target.pid,
             timeout=seconds + 60)
@@ -68,6 +72,15 @@ class Trial:
 
     def size(self, reader):
         return sum(row.count for r in self.recordings[reader] for row in r.sums if on_cpu(row))
+
+    def waited(self, reader):
+        """The part of its runnable time in which the program waited for a CPU."""
+        states = collections.Counter()
+        for recording in self.recordings[reader]:
+            for row in recording.sums:
+                states[row.state] += row.count
+        runnable = states[ON_CPU] + states[RUNQUEUE] + states[GC]
+        return states[RUNQUEUE] / max(1, runnable)
 
     # --- what the recordings say ------------------------------------------------
 

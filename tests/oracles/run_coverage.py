@@ -130,6 +130,11 @@ def record_phases(target, pyrometer, folder, rate, seconds, cpu=False):
     return path, Timeline(exported, cpu)
 
 
-def stamps_of(target, names, cpu=False):
+def ask_stamps(target):
+    """Ends the program; what it says of its phases."""
     target.write_line()
-    return Stamps(json.loads(target.wait_for("STAMPS", 60).split(" ", 1)[1]), names, cpu)
+    return json.loads(target.wait_for("STAMPS", 60).split(" ", 1)[1])
+
+
+def stamps_of(target, names, cpu=False):
+    return Stamps(ask_stamps(target), names, cpu)

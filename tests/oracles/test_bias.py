@@ -1,7 +1,8 @@
 """Shares of CPU time are true: against stopped sampling of the same process, and against the
 program's own clock.
 
-The short form: bars are widened by what chance alone explains of samples so small (99.9 %). The whole
+The short form: bars are widened by what chance alone explains of samples so small (99.9 %). While a program waits for a CPU its stack stands still, and thousands of equal samples are
+one: the reader that samples so densely is only judged where the programs had their core. The whole
 run, 50,000 samples a program on four versions, is benchmarks/accuracy/bias.py."""
 
 import random
@@ -34,8 +35,14 @@ def trials(some, pyrometer, tmp_path_factory):
     return ended
 
 
+WAITED_MAX = 0.1
+
+
 def check(trials, reader, bar):
-    for trial in trials:
+    judged = [t for t in trials if reader != "other" or t.waited(reader) < WAITED_MAX]
+    if not judged:
+        pytest.skip("too busy a machine to judge the other core: the programs waited for a CPU")
+    for trial in judged:
         for row in trial.rows():
             if row.reader != reader or not row.judged:
                 continue
