@@ -139,10 +139,21 @@ static bool head_fits(const struct layout *layout)
 	return code_fingerprint_span(layout).size > 0;
 }
 
+/* A freed block keeps what it held but for its first word: there the allocator's link to the next
+ * free one, or none, takes the place of the reference count. */
+static bool is_freed(const uint8_t *head)
+{
+	uint64_t word = load_u64(head);
+
+	return word == 0 || (word >> 32 != 0 && word >> 48 == 0);
+}
+
 static bool same_head(const struct layout *layout, const uint8_t *a, const uint8_t *b)
 {
 	struct head_field fields[HEAD_FIELDS];
 
+	if (is_freed(b))
+		return false;
 	list_head_fields(layout, fields);
 	for (size_t i = 0; i < HEAD_FIELDS; i++)
 		if (fields[i].offset != NO_OFFSET &&
