@@ -358,15 +358,19 @@ static int judge(struct recorder *recorder, struct err *err)
 	kind = program_file_kind(word);
 	if (kind == PROGRAM_NOT_PYTHON && recorder->alone)
 		return refuse_program(word, err);
-	if (kind == PROGRAM_MAYBE_PYTHON && recorder->ended_ns >= SEEN_WELL_NS)
-		return refused;
-	if (kind == PROGRAM_MAYBE_PYTHON) {
-		fputs("Too few samples to tell: the program ended before the first.\n", stderr);
-		return 0;
-	}
+	if (kind == PROGRAM_MAYBE_PYTHON)
+		return recorder->ended_ns >= SEEN_WELL_NS ? refused : 0;
 	say_that_nothing_was_seen(word);
 	recorder->recorded->empty = true;
 	return 0;
+}
+
+static void say_that_it_was_short(const struct recorder *recorder)
+{
+	const struct profile *view = profile_builder_view(session_builder(recorder->session));
+
+	if (recorder->launched && view->meta.counts.valid + view->meta.counts.torn == 0)
+		fputs("Too few samples to tell: the program ended before the first.\n", stderr);
 }
 
 static void release(struct recorder *recorder, bool discard)
@@ -409,6 +413,8 @@ int recorder_run(const struct record_arguments *arguments, int operand_count, ch
 	result = judge(&recorder, err);
 	if (result == 0 && !ret_recorded->empty)
 		result = recorder.finished ? loop : finish_writer(&recorder, err);
+	if (result == 0 && !ret_recorded->empty)
+		say_that_it_was_short(&recorder);
 	release(&recorder, result < 0 || ret_recorded->empty);
 	return result;
 }
