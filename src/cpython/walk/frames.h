@@ -33,14 +33,14 @@ struct raw_frame {
 	uint64_t code;	  /* address of the code object (tag bits masked) */
 	uint64_t address; /* of the frame */
 	int32_t offset; /* of the current instruction, bytes from the first; −1 before the first */
-	uint16_t flags;	  /* enum raw_frame_flag */
-	uint16_t window;  /* frames of one window were read within nanoseconds */
+	uint16_t flags;	 /* enum raw_frame_flag */
+	uint16_t window; /* frames of one window were read within nanoseconds */
 };
 
 enum raw_frame_flag {
 	RAW_ENTERED_FROM_C = 1 << 0, /* C code lies between this frame and its caller */
-	RAW_WAITS = 1 << 1, /* LIVENESS_CALLER_STACKTOP: handed over to a Python callee */
-	RAW_DEAD = 1 << 2,  /* this frame was no longer running when it was read */
+	RAW_WAITS = 1 << 1,	     /* LIVENESS_CALLER_STACKTOP: handed over to a Python callee */
+	RAW_DEAD = 1 << 2,	     /* this frame was no longer running when it was read */
 };
 
 enum stack_flag {

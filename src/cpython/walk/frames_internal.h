@@ -1,0 +1,94 @@
+/* What stack_windows.c (copies of the target's memory, fetched) and frames.c (the chain walked
+ * inside them) share; not for others. Inline is what runs once a frame. */
+#ifndef CPYTHON_WALK_FRAMES_INTERNAL_H
+#define CPYTHON_WALK_FRAMES_INTERNAL_H
+
+#include <string.h>
+
+#include "cpython/walk/frames.h"
+
+#define PAGE_BYTES 4096u
+#define ADDRESS_MAX 0x7fffffffffffull
+
+static inline uint64_t load_u64(const uint8_t *bytes)
+{
+	uint64_t value;
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+static inline int32_t load_i32(const uint8_t *bytes)
+{
+	int32_t value;
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+static inline bool heap_frames(const struct stack_reader *reader)
+{
+	return reader->layout->frame_link == FRAME_LINK_HEAP;
+}
+
+static inline uint32_t *page_slot(const struct stack_reader *reader, uint64_t page)
+{
+	uint32_t slot = (uint32_t)((page * 0x9e3779b97f4a7c15ull) >> 40) & reader->page_mask;
+
+	while (reader->page_slots[slot]) {
+		const struct stack_window *window = &reader->windows[reader->page_slots[slot] - 1];
+		if (window->start / PAGE_BYTES == page)
+			break;
+		slot = (slot + 1) & reader->page_mask;
+	}
+	return &reader->page_slots[slot];
+}
+
+static inline uint64_t tstate_word(const struct stack_reader *reader, int32_t offset)
+{
+	return load_u64(reader->tstate_span + ((uint32_t)offset - reader->span_start));
+}
+
+/* Bytes [address, address + size) inside a window, or NULL. */
+static inline const uint8_t *window_find(struct stack_reader *reader, uint64_t address,
+					 uint32_t size)
+{
+	if (heap_frames(reader)) {
+		uint32_t index = *page_slot(reader, address / PAGE_BYTES);
+		struct stack_window *window;
+
+		if (!index)
+			return NULL;
+		window = &reader->windows[index - 1];
+		if (address - window->start + size > window->size)
+			return NULL;
+		window->used = window->size;
+		return window->bytes + (address - window->start);
+	}
+	for (uint32_t i = 0; i < reader->window_count; i++) {
+		uint32_t at = reader->last_hit + i;
+		struct stack_window *window;
+
+		if (at >= reader->window_count)
+			at -= reader->window_count;
+		window = &reader->windows[at];
+		if (address >= window->start && address - window->start < window->size &&
+		    size <= window->size - (address - window->start)) {
+			uint32_t end = (uint32_t)(address - window->start) + size;
+			reader->last_hit = at;
+			if (end > window->used)
+				window->used = end;
+			return window->bytes + (address - window->start);
+		}
+	}
+	return NULL;
+}
+
+/* Reads [start, start + size) into a new window; NULL when it can't be read or there is no room. */
+const uint8_t *window_read(struct stack_reader *reader, uint64_t start, uint32_t size);
+
+/* The head of a frame that no window holds yet, read now; NULL when it is not there. */
+const uint8_t *frame_miss(struct stack_reader *reader, uint64_t frame, uint32_t head);
+
+/* What this stack needed is what the next fetch reads in advance. */
+void remember_windows(const struct stack_reader *reader, struct stack_prediction *prediction);
+
+#endif
