@@ -1,5 +1,5 @@
-/* Reads one table of a TOML 1.0 file: what lies under a prefix such as tool.pyrometer is decoded and
- * reported, entry by entry; all else is only skipped, leniently, so that a newer or unusual
+/* Reads one table of a TOML 1.0 file: what lies under a prefix such as tool.pyrometer is decoded
+ * and reported, entry by entry; all else is only skipped, leniently, so that a newer or unusual
  * pyproject.toml does no harm. Pure: bytes in, calls out. The bytes are untrusted.
  *
  * Under the prefix: text in "…" or '…', decimal whole numbers, numbers, true/false, arrays of
@@ -15,8 +15,8 @@ struct arena;
 struct err;
 
 #define TOML_FILE_BYTES_MAX ((size_t)4 << 20)
-#define TOML_DEPTH_MAX 32   /* values in values */
-#define TOML_KEYS_MAX 16    /* parts of one dotted path */
+#define TOML_DEPTH_MAX 32 /* values in values */
+#define TOML_KEYS_MAX 16  /* parts of one dotted path */
 #define TOML_PATH_BYTES_MAX 512
 #define TOML_ITEMS_MAX 1024 /* of one array */
 
@@ -38,7 +38,8 @@ struct toml_value {
 };
 
 /* path: the parts below the prefix, `depth` of them (0: the prefix's own [header]). They are lent
- * for the call; the value lives as long as the arena. A negative code ends the parse and is returned. */
+ * for the call; the value lives as long as the arena. A negative code ends the parse and is
+ * returned. */
 typedef int (*toml_entry_fn)(void *context, const char *const *path, size_t depth,
 			     const struct toml_value *value, struct err *err);
 
