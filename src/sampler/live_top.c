@@ -88,11 +88,22 @@ static int opcode_of(struct live_top *top, const struct raw_frame *frame)
 	return byte;
 }
 
-/* A saved stack pointer that belongs to a frame being left, not to one that waits for a callee. */
+/* Being left. */
 static bool is_leaving(const struct layout_offsets *at, int opcode)
 {
 	return opcode >= 0 && (opcode == at->opcode_return_value || opcode == at->opcode_return_const ||
 			       opcode == at->opcode_return_generator || opcode == at->opcode_yield_value);
+}
+
+/* A saved stack pointer that does not belong to a frame that waits for a callee: it is being left, or
+ * is a generator that is about to begin or go on (3.13 steps over its yield first), or an exception
+ * is leaving it. */
+static bool calls_nothing(const struct layout_offsets *at, int opcode)
+{
+	return is_leaving(at, opcode) ||
+	       (opcode >= 0 && (opcode == at->opcode_resume || opcode == at->opcode_resume_check ||
+				opcode == at->opcode_pop_top || opcode == at->opcode_raise_varargs ||
+				opcode == at->opcode_reraise));
 }
 
 static bool resumes_generator(const struct layout_offsets *at, int opcode)
@@ -100,9 +111,11 @@ static bool resumes_generator(const struct layout_offsets *at, int opcode)
 	return opcode >= 0 && (opcode == at->opcode_for_iter_gen || opcode == at->opcode_send_gen);
 }
 
+/* A frame that was made but has not begun has a saved stack pointer too: it stands at its start. */
 static bool waits(struct live_top *top, const struct raw_frame *frame)
 {
-	return (frame->flags & RAW_WAITS) && !is_leaving(&top->layout->at, opcode_of(top, frame));
+	return (frame->flags & RAW_WAITS) && frame->offset > 0 &&
+	       !calls_nothing(&top->layout->at, opcode_of(top, frame));
 }
 
 /* Stands on its return and is being cleared: its caller is current already. Where the version tells
@@ -158,13 +171,15 @@ static enum growth callee_of(struct live_top *top, struct stack_reader *reader,
 	if (told && resumes_generator(&top->layout->at, opcode_of(top, leaf)))
 		return GROWTH_UNKNOWN;
 	sizes = leaf->code ? code_sizes(top, leaf->code) : 0;
-	if (!sizes || !stack_reader_frame_at(reader, leaf->address + (uint32_t)sizes, ret_callee, &back) ||
-	    back != leaf->address || (ret_callee->flags & RAW_DEAD) || !ret_callee->code)
+	if (!sizes)
 		return told ? GROWTH_UNKNOWN : GROWTH_NONE;
+	if (!stack_reader_frame_at(reader, leaf->address + (uint32_t)sizes, ret_callee, &back) ||
+	    back != leaf->address || (ret_callee->flags & RAW_DEAD) || !ret_callee->code)
+		return GROWTH_NONE; /* a callee is linked before its caller's stack pointer is saved */
 	/* What lay there before may look like a frame: its code must be one. */
 	sizes = code_sizes(top, ret_callee->code);
 	if (!sizes || (ret_callee->offset >= 0 && (uint32_t)ret_callee->offset >= sizes >> 32))
-		return told ? GROWTH_UNKNOWN : GROWTH_NONE;
+		return GROWTH_NONE;
 	if (has_been_left(top, ret_callee))
 		return GROWTH_NONE;
 	return GROWTH_FRAME;

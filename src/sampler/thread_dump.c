@@ -132,7 +132,7 @@ static int dump_thread(struct dumper *dumper, const struct python_thread *from,
 	to->tid = from->native_id;
 	to->ident = from->ident;
 	to->interpreter = from->interp_id;
-	dumper->prediction->count = 0;
+	dumper->prediction->count = dumper->prediction->top_count = 0;
 	dumper->prediction->cframe = 0;
 	depth = read_stable(dumper, from->tstate.v, &flags, &to->stable);
 	to->holds_gil = interpreter_words_holder(&dumper->words) == from->tstate.v;

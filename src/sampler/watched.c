@@ -54,7 +54,7 @@ struct watched_thread *watched_thread_for(struct watched_threads *watched, uint6
 	if (watched->count < WATCHED_MAX)
 		oldest = &watched->entries[watched->count++];
 	forget_identity(oldest);
-	oldest->prediction.count = 0;
+	oldest->prediction.count = oldest->prediction.top_count = 0;
 	oldest->prediction.cframe = 0;
 	oldest->tstate = tstate;
 	oldest->last_used = ++watched->clock;

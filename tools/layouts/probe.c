@@ -198,15 +198,28 @@ typedef PyThreadState T_tstate;
 #define P_opcode_return_value RETURN_VALUE
 #define P_opcode_return_generator RETURN_GENERATOR
 #define P_opcode_yield_value YIELD_VALUE
+#define P_opcode_resume RESUME
+#define P_opcode_pop_top POP_TOP
+#define P_opcode_raise_varargs RAISE_VARARGS
+#define P_opcode_reraise RERAISE
 #else
 #define P_opcode_return_value ABSENT
 #define P_opcode_return_generator ABSENT
 #define P_opcode_yield_value ABSENT
+#define P_opcode_resume ABSENT
+#define P_opcode_pop_top ABSENT
+#define P_opcode_raise_varargs ABSENT
+#define P_opcode_reraise ABSENT
 #endif
 #ifdef RETURN_CONST
 #define P_opcode_return_const RETURN_CONST
 #else
 #define P_opcode_return_const ABSENT
+#endif
+#ifdef RESUME_CHECK
+#define P_opcode_resume_check RESUME_CHECK
+#else
+#define P_opcode_resume_check ABSENT
 #endif
 #ifdef FOR_ITER_GEN
 #define P_opcode_for_iter_gen FOR_ITER_GEN

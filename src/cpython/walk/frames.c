@@ -273,6 +273,34 @@ static uint64_t cframe_leaf(struct stack_reader *reader)
 	return back_of_entry(reader, leaf) == expected ? leaf : expected;
 }
 
+/* The frames nearest to the leaf, for walk_from_known. */
+static void remember_tops(struct stack_prediction *prediction, const struct raw_frame *frames,
+			  uint32_t depth)
+{
+	prediction->top_count = 0;
+	for (uint32_t i = 0; i < depth && i < FRAMES_TOPS; i++)
+		prediction->tops[prediction->top_count++] = frames[i].address;
+}
+
+/* From another core the frames are copied before the word that names the running one: that frame may
+ * have been made after the copy, where the copy holds what lay there before. The frames of the last
+ * stack then lead to the root of this one; which of them still ran is settled from the copy itself
+ * (sampler/live_top.h). The depth, or 0 with STACK_TORN when none does. */
+static int walk_from_known(struct stack_reader *reader, const struct stack_prediction *prediction,
+			   struct raw_frame *frames, uint32_t capacity, uint32_t *flags)
+{
+	for (uint32_t i = 0; i < prediction->top_count; i++) {
+		uint32_t again = 0;
+		int found = walk_chain(reader, prediction->tops[i], frames, capacity, &again);
+
+		if (found > 0 && !(again & STACK_TORN)) {
+			*flags = again;
+			return found;
+		}
+	}
+	return 0;
+}
+
 int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *prediction,
 		      struct raw_frame *frames, uint32_t capacity, uint32_t *ret_flags)
 {
@@ -299,6 +327,10 @@ int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *pred
 	leaf = reader->layout->frame_link == FRAME_LINK_CFRAME ? cframe_leaf(reader)
 							       : stack_reader_current_frame(reader);
 	depth = walk_chain(reader, leaf, frames, capacity, &flags);
+	if (reader->target_runs && (flags & STACK_TORN))
+		depth = walk_from_known(reader, prediction, frames, capacity, &flags);
+	if (depth > 0 && !(flags & STACK_TORN))
+		remember_tops(prediction, frames, (uint32_t)depth);
 	remember_windows(reader, prediction);
 	*ret_flags = flags;
 	if (depth == 0 && (flags & STACK_TORN))

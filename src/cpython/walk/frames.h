@@ -25,6 +25,7 @@
 #define FRAMES_WINDOWS_MAX 4096
 #define FRAMES_BUFFER_BYTES (16u << 20)
 #define FRAMES_PREDICTED_MAX 1024
+#define FRAMES_TOPS 16
 #define FRAMES_TSTATE_SPAN_MAX 4096
 #define FRAMES_CHUNKS_MAX 1024
 
@@ -57,6 +58,8 @@ struct stack_prediction {
 	} windows[FRAMES_PREDICTED_MAX];
 	uint32_t count;
 	uint64_t cframe; /* 3.11, 3.12 */
+	uint64_t tops[FRAMES_TOPS]; /* addresses of the frames nearest to the leaf */
+	uint32_t top_count;
 };
 
 struct stack_window {

@@ -117,6 +117,11 @@
 	.opcode_yield_value = 150, \
 	.opcode_for_iter_gen = 65, \
 	.opcode_send_gen = 168, \
+	.opcode_resume = 151, \
+	.opcode_resume_check = -1, \
+	.opcode_pop_top = 1, \
+	.opcode_raise_varargs = 130, \
+	.opcode_reraise = 119, \
 }
 
 #endif

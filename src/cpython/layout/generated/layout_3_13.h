@@ -117,6 +117,11 @@
 	.opcode_yield_value = 118, \
 	.opcode_for_iter_gen = 187, \
 	.opcode_send_gen = 208, \
+	.opcode_resume = 149, \
+	.opcode_resume_check = 207, \
+	.opcode_pop_top = 32, \
+	.opcode_raise_varargs = 101, \
+	.opcode_reraise = 102, \
 }
 
 /* _Py_DebugOffsets: see layout_debug_offsets.c. */

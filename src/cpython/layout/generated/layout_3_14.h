@@ -117,6 +117,11 @@
 	.opcode_yield_value = 120, \
 	.opcode_for_iter_gen = 171, \
 	.opcode_send_gen = 197, \
+	.opcode_resume = 128, \
+	.opcode_resume_check = 196, \
+	.opcode_pop_top = 31, \
+	.opcode_raise_varargs = 104, \
+	.opcode_reraise = 105, \
 }
 
 /* _Py_DebugOffsets: see layout_debug_offsets.c. */

@@ -117,6 +117,11 @@
 	.opcode_yield_value = 119, \
 	.opcode_for_iter_gen = 174, \
 	.opcode_send_gen = 203, \
+	.opcode_resume = 128, \
+	.opcode_resume_check = 200, \
+	.opcode_pop_top = 29, \
+	.opcode_raise_varargs = 103, \
+	.opcode_reraise = 104, \
 }
 
 /* _Py_DebugOffsets: see layout_debug_offsets.c. */

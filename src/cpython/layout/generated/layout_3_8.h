@@ -117,6 +117,11 @@
 	.opcode_yield_value = -1, \
 	.opcode_for_iter_gen = -1, \
 	.opcode_send_gen = -1, \
+	.opcode_resume = -1, \
+	.opcode_resume_check = -1, \
+	.opcode_pop_top = -1, \
+	.opcode_raise_varargs = -1, \
+	.opcode_reraise = -1, \
 }
 
 #endif
