@@ -8,19 +8,15 @@
 #include "recording/recording_writer.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "recording/recording_file.h"
-#include "recording/sample_block.h"
+#include "recording/recording_new_file.h"
+#include "recording/recording_writer_rows.h"
 #include "recording/sample_sum.h"
 #include "recording/schema.h"
 
@@ -29,70 +25,6 @@
 #define BUSY_TIMEOUT_MS 10
 #define FINISH_BUSY_TIMEOUT_MS 5000
 #define PAGE_CACHE_KIB 4096
-
-enum statement {
-	INSERT_STRING,
-	INSERT_FUNCTION,
-	INSERT_FRAME,
-	INSERT_STACK,
-	INSERT_PROCESS,
-	INSERT_THREAD,
-	INSERT_MARKER,
-	INSERT_META,
-	INSERT_BLOCK,
-	ADD_AGGREGATE,
-	STATEMENT_COUNT
-};
-
-static const char *const statement_texts[STATEMENT_COUNT] = {
-    [INSERT_STRING] = "INSERT OR IGNORE INTO string VALUES(?,?)",
-    [INSERT_FUNCTION] = "INSERT INTO function VALUES(?,?,?,?)",
-    [INSERT_FRAME] = "INSERT INTO frame VALUES(?,?,?,?,?,?,?)",
-    [INSERT_STACK] = "INSERT INTO stack VALUES(?,?,?)",
-    [INSERT_PROCESS] = "INSERT OR REPLACE INTO process VALUES(?,?,?,?,?,?,?,?,?)",
-    [INSERT_THREAD] = "INSERT OR REPLACE INTO thread VALUES(?,?,?,?,?,?,?,?,?)",
-    [INSERT_MARKER] = "INSERT INTO marker VALUES(?,?,?,?,?,?)",
-    [INSERT_META] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
-    [INSERT_BLOCK] = "INSERT INTO sample_block VALUES(NULL,?,?,?,?)",
-    [ADD_AGGREGATE] = "INSERT INTO aggregate VALUES(?,?,?,?,?,?) "
-		      "ON CONFLICT(thread, stack, state, flags) DO UPDATE SET "
-		      "count = count + excluded.count, weight_ns = weight_ns + excluded.weight_ns",
-};
-
-/* Rows of the view that are in the file (row 0 is never written). */
-struct written {
-	uint32_t strings, functions, frames, stacks, processes, threads;
-	size_t markers;
-};
-
-/* What the bound on the size has ended so far. */
-enum fullness {
-	FULL_NOTHING,
-	FULL_TIMELINE, /* no more blocks; dictionaries and sums go on */
-	FULL_STACKS, /* no more dictionaries: a stack that is not in the file by now is forgotten */
-};
-
-struct recording_writer {
-	char *path;
-	sqlite3 *db;
-	sqlite3_stmt *statements[STATEMENT_COUNT];
-	struct recording_writer_options options;
-	struct written written;
-	struct profile_process *processes; /* as written, to see what changed */
-	struct profile_thread *threads;
-	size_t process_capacity, thread_capacity;
-	struct profile_sample *waiting; /* for the next append, whole */
-	size_t waiting_count, waiting_capacity;
-	struct profile_sample *sums; /* for the next append, without times */
-	size_t sum_count, sum_capacity;
-	struct profile_sample *scratch;
-	size_t scratch_capacity;
-	uint64_t timeline_dropped;
-	uint64_t size_bytes;
-	uint64_t page_size;
-	enum fullness fullness;
-	struct sample_block_codec codec;
-};
 
 static int sqlite_failed(struct recording_writer *writer, const char *doing, struct err *err)
 {
@@ -124,105 +56,7 @@ static bool run_sql(struct recording_writer *writer, const char *sql)
 	return sqlite3_exec(writer->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-static int64_t clamp(uint64_t value)
-{
-	return value > INT64_MAX ? INT64_MAX : (int64_t)value;
-}
-
-static void bind(sqlite3_stmt *statement, int column, uint64_t value)
-{
-	sqlite3_bind_int64(statement, column, clamp(value));
-}
-
-static void bind_unless_unknown(sqlite3_stmt *statement, int column, uint64_t value)
-{
-	if (value == UINT64_MAX)
-		sqlite3_bind_null(statement, column);
-	else
-		bind(statement, column, value);
-}
-
-static bool step(sqlite3_stmt *statement)
-{
-	int code = sqlite3_step(statement);
-
-	sqlite3_reset(statement);
-	return code == SQLITE_DONE;
-}
-
 /* ---- opening ---- */
-
-static int refuse_existing(const char *path, bool overwrite, struct err *err)
-{
-	uint8_t head[RECORDING_HEAD_BYTES];
-	struct stat status;
-	const char *kind = NULL;
-	ssize_t size;
-	int fd;
-
-	if (lstat(path, &status) < 0)
-		return errno == ENOENT
-			   ? 0
-			   : err_set_errno(err, ERR_FILE, errno, "can't look at %s", path);
-	if (!S_ISREG(status.st_mode)) {
-		err_set(err, ERR_FILE, "will not replace %s", path);
-		err_why(err, "it is %s",
-			S_ISDIR(status.st_mode) ? "a directory" : "not a plain file");
-		err_next(err, "record elsewhere with -o FILE");
-		return -ERR_FILE;
-	}
-	if (overwrite && status.st_size == 0)
-		return 1;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return err_set_errno(err, ERR_FILE, errno, "can't read %s", path);
-	size = pread(fd, head, sizeof(head), 0);
-	close(fd);
-	kind = recording_other_kind(head, size < 0 ? 0 : (size_t)size);
-	if (!kind && overwrite)
-		return 1;
-	err_set(err, ERR_FILE, "will not replace %s", path);
-	err_why(err, "it is %s", kind ? kind : "a recording, and replacing was not asked for");
-	err_next(err, "record elsewhere with -o FILE");
-	return -ERR_FILE;
-}
-
-/* SQLite would take a journal that lies beside a new file for that file's own. */
-static int remove_old(const char *path, bool exists, struct err *err)
-{
-	static const char *const suffixes[] = {"-journal", "-wal", "-shm", ""};
-	size_t size = strlen(path) + sizeof("-journal");
-	char *name = mem_alloc(size);
-	int code = 0;
-
-	if (!name)
-		return err_set(err, ERR_MEMORY, "no memory to open %s", path);
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]) && !code; i++) {
-		if (!suffixes[i][0] && !exists)
-			continue;
-		snprintf(name, size, "%s%s", path, suffixes[i]);
-		if (unlink(name) < 0 && errno != ENOENT)
-			code = err_set_errno(err, ERR_FILE, errno, "can't replace %s", name);
-	}
-	mem_free(name);
-	return code;
-}
-
-/* By ourselves, because of SQLite's errno: it tells a folder that may not be written as "no such
- * file". */
-static int create_file(const char *path, struct err *err)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-	int code;
-
-	if (fd >= 0) {
-		close(fd);
-		return 0;
-	}
-	code = err_set_errno(err, ERR_FILE, errno, "can't create the recording %s", path);
-	err_next(err, "record elsewhere with -o FILE");
-	return code;
-}
 
 static bool make_schema(struct recording_writer *writer)
 {
@@ -241,17 +75,6 @@ static bool make_schema(struct recording_writer *writer)
 			return false;
 	}
 	return run_sql(writer, recording_views) && run_sql(writer, "COMMIT");
-}
-
-static bool prepare(struct recording_writer *writer)
-{
-	for (int i = 0; i < STATEMENT_COUNT; i++) {
-		if (sqlite3_prepare_v3(writer->db, statement_texts[i], -1,
-				       SQLITE_PREPARE_PERSISTENT, &writer->statements[i],
-				       NULL) != SQLITE_OK)
-			return false;
-	}
-	return true;
 }
 
 static bool note_size(struct recording_writer *writer)
@@ -276,13 +99,8 @@ int recording_writer_open(const char *path, const struct recording_writer_option
 			  struct recording_writer **ret_writer, struct err *err)
 {
 	struct recording_writer *writer;
-	int code = refuse_existing(path, options->overwrite, err);
+	int code = recording_new_file(path, options->overwrite, err);
 
-	if (code < 0)
-		return code;
-	code = remove_old(path, code > 0, err);
-	if (code == 0)
-		code = create_file(path, err);
 	if (code < 0)
 		return code;
 	writer = mem_zalloc(1, sizeof(*writer));
@@ -302,7 +120,7 @@ int recording_writer_open(const char *path, const struct recording_writer_option
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 				SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
 			    NULL) != SQLITE_OK ||
-	    !make_schema(writer) || !prepare(writer) || !note_size(writer)) {
+	    !make_schema(writer) || !recording_writer_prepare(writer) || !note_size(writer)) {
 		code = sqlite_failed(writer, "creating the recording", err);
 		goto fail;
 	}
@@ -338,15 +156,6 @@ uint64_t recording_writer_size_bytes(const struct recording_writer *writer)
 }
 
 /* ---- samples in memory ---- */
-
-static int by_time(const void *a, const void *b)
-{
-	const struct profile_sample *x = a, *y = b;
-
-	if (x->time_ns != y->time_ns)
-		return x->time_ns < y->time_ns ? -1 : 1;
-	return x->thread.v < y->thread.v ? -1 : x->thread.v > y->thread.v;
-}
 
 static int grow_samples(struct profile_sample **samples, size_t *capacity, size_t wanted,
 			size_t maximum)
@@ -415,249 +224,6 @@ static int take(struct recording_writer *writer, const struct profile_sample *sa
 
 /* ---- one append ---- */
 
-static bool write_dictionary(struct recording_writer *writer, const struct profile *view)
-{
-	sqlite3_stmt *statement = writer->statements[INSERT_STRING];
-	bool good = true;
-
-	if (writer->fullness == FULL_STACKS)
-		return true;
-	for (uint32_t id = writer->written.strings; good && id < view->string_count; id++) {
-		bind(statement, 1, id);
-		sqlite3_bind_text(statement, 2, view->strings[id], -1, SQLITE_STATIC);
-		good = step(statement);
-	}
-	statement = writer->statements[INSERT_FUNCTION];
-	for (uint32_t id = writer->written.functions; good && id < view->function_count; id++) {
-		const struct profile_function *row = &view->functions[id];
-
-		bind(statement, 1, id);
-		bind(statement, 2, row->name.v);
-		bind(statement, 3, row->file.v);
-		bind(statement, 4, row->first_line);
-		good = step(statement);
-	}
-	statement = writer->statements[INSERT_FRAME];
-	for (uint32_t id = writer->written.frames; good && id < view->frame_count; id++) {
-		const struct profile_frame *row = &view->frames[id];
-
-		bind(statement, 1, id);
-		bind(statement, 2, row->function.v);
-		bind(statement, 3, row->line);
-		bind(statement, 4, row->end_line);
-		bind(statement, 5, row->column);
-		bind(statement, 6, row->end_column);
-		bind(statement, 7, row->kind);
-		good = step(statement);
-	}
-	statement = writer->statements[INSERT_STACK];
-	for (uint32_t id = writer->written.stacks; good && id < view->stack_count; id++) {
-		bind(statement, 1, id);
-		bind(statement, 2, view->stacks[id].parent.v);
-		bind(statement, 3, view->stacks[id].frame.v);
-		good = step(statement);
-	}
-	return good;
-}
-
-static bool same_process(const struct profile_process *a, const struct profile_process *b)
-{
-	return a->pid == b->pid && a->parent_pid == b->parent_pid && a->command.v == b->command.v &&
-	       a->python.v == b->python.v && a->start_ns == b->start_ns && a->end_ns == b->end_ns &&
-	       a->cpu_ns == b->cpu_ns && a->peak_rss_bytes == b->peak_rss_bytes;
-}
-
-static bool same_thread(const struct profile_thread *a, const struct profile_thread *b)
-{
-	return a->process.v == b->process.v && a->tid == b->tid && a->name.v == b->name.v &&
-	       a->is_main == b->is_main && a->start_ns == b->start_ns && a->end_ns == b->end_ns &&
-	       a->on_cpu_ns == b->on_cpu_ns && a->runqueue_ns == b->runqueue_ns;
-}
-
-/* A string that a process or a thread names, where the dictionary is closed. */
-static bool write_string(struct recording_writer *writer, const struct profile *view, uint32_t id)
-{
-	sqlite3_stmt *statement = writer->statements[INSERT_STRING];
-
-	if (writer->fullness != FULL_STACKS || id < writer->written.strings)
-		return true;
-	bind(statement, 1, id);
-	sqlite3_bind_text(statement, 2, view->strings[id], -1, SQLITE_STATIC);
-	return step(statement);
-}
-
-static bool write_processes(struct recording_writer *writer, const struct profile *view)
-{
-	sqlite3_stmt *statement = writer->statements[INSERT_PROCESS];
-	bool good = true;
-
-	for (uint32_t id = 1; good && id < view->process_count; id++) {
-		const struct profile_process *row = &view->processes[id];
-
-		if (id < writer->written.processes && same_process(row, &writer->processes[id]))
-			continue;
-		good = write_string(writer, view, row->command.v) &&
-		       write_string(writer, view, row->python.v);
-		if (!good)
-			break;
-		bind(statement, 1, id);
-		bind(statement, 2, row->pid);
-		bind(statement, 3, row->parent_pid);
-		bind(statement, 4, row->command.v);
-		bind(statement, 5, row->python.v);
-		bind(statement, 6, row->start_ns);
-		bind(statement, 7, row->end_ns);
-		bind_unless_unknown(statement, 8, row->cpu_ns);
-		bind_unless_unknown(statement, 9, row->peak_rss_bytes);
-		good = step(statement);
-	}
-	statement = writer->statements[INSERT_THREAD];
-	for (uint32_t id = 1; good && id < view->thread_count; id++) {
-		const struct profile_thread *row = &view->threads[id];
-
-		if (id < writer->written.threads && same_thread(row, &writer->threads[id]))
-			continue;
-		good = write_string(writer, view, row->name.v);
-		if (!good)
-			break;
-		bind(statement, 1, id);
-		bind(statement, 2, row->process.v);
-		bind(statement, 3, row->tid);
-		bind(statement, 4, row->name.v);
-		bind(statement, 5, row->is_main);
-		bind(statement, 6, row->start_ns);
-		bind(statement, 7, row->end_ns);
-		bind_unless_unknown(statement, 8, row->on_cpu_ns);
-		bind_unless_unknown(statement, 9, row->runqueue_ns);
-		good = step(statement);
-	}
-	return good;
-}
-
-static bool write_markers(struct recording_writer *writer, const struct profile *view)
-{
-	sqlite3_stmt *statement = writer->statements[INSERT_MARKER];
-	bool good = true;
-
-	if (writer->fullness == FULL_STACKS)
-		return true;
-	for (size_t i = writer->written.markers; good && i < view->marker_count; i++) {
-		const struct profile_marker *row = &view->markers[i];
-
-		bind(statement, 1, i + 1);
-		bind(statement, 2, row->start_ns);
-		bind(statement, 3, row->end_ns);
-		bind(statement, 4, row->thread.v);
-		bind(statement, 5, row->name.v);
-		bind(statement, 6, row->data.v);
-		good = step(statement);
-	}
-	return good;
-}
-
-static bool write_meta(struct recording_writer *writer, const struct profile_meta *view,
-		       bool complete)
-{
-	sqlite3_stmt *statement = writer->statements[INSERT_META];
-	struct profile_meta meta = *view;
-	bool good = true;
-
-	meta.complete = complete && view->complete;
-	meta.timeline_dropped += writer->timeline_dropped;
-#define META_KEY(field)                                                                            \
-	if (good) {                                                                                \
-		sqlite3_clear_bindings(statement);                                                 \
-		sqlite3_bind_text(statement, 1, #field, -1, SQLITE_STATIC);
-#define META_END                                                                                   \
-	good = step(statement);                                                                    \
-	}
-#define META_TEXT(field)                                                                           \
-	META_KEY(field) sqlite3_bind_text(statement, 2, meta.field, -1, SQLITE_STATIC);            \
-	META_END
-#define META_COUNT(field)                                                                          \
-	META_KEY(field) bind_unless_unknown(statement, 2, meta.field);                             \
-	META_END
-#define META_NUMBER(field)                                                                         \
-	META_KEY(field) sqlite3_bind_double(statement, 2, meta.field);                             \
-	META_END
-#define META_SMALL(field, type, minimum, maximum)                                                  \
-	META_KEY(field) sqlite3_bind_int64(statement, 2, meta.field);                              \
-	META_END
-#include "recording/meta_fields.def"
-#undef META_KEY
-#undef META_END
-#undef META_TEXT
-#undef META_COUNT
-#undef META_NUMBER
-#undef META_SMALL
-	sqlite3_clear_bindings(statement);
-	return good;
-}
-
-/* False on failure; a codec without memory counts as one (*ret_code says so). */
-static bool write_timeline(struct recording_writer *writer, int *ret_code, struct err *err)
-{
-	sqlite3_stmt *statement = writer->statements[INSERT_BLOCK];
-	struct profile_sample *samples = writer->waiting;
-	size_t count = writer->waiting_count;
-	bool good = true;
-
-	for (size_t i = 1; i < count; i++) {
-		if (samples[i].time_ns < samples[i - 1].time_ns) {
-			qsort(samples, count, sizeof(*samples), by_time);
-			break;
-		}
-	}
-	for (size_t done = 0; good && done < count;) {
-		size_t part = count - done < SAMPLE_BLOCK_SAMPLES_MAX ? count - done
-								      : SAMPLE_BLOCK_SAMPLES_MAX;
-
-		*ret_code = sample_block_encode(&writer->codec, samples + done, part, err);
-		if (*ret_code < 0)
-			return false;
-		bind(statement, 1, samples[done].time_ns);
-		bind(statement, 2, samples[done + part - 1].time_ns);
-		bind(statement, 3, part);
-		sqlite3_bind_blob(statement, 4, writer->codec.packed,
-				  (int)writer->codec.packed_size, SQLITE_STATIC);
-		good = step(statement);
-		done += part;
-	}
-	return good;
-}
-
-static bool write_aggregates(struct recording_writer *writer)
-{
-	sqlite3_stmt *statement = writer->statements[ADD_AGGREGATE];
-	size_t count = writer->waiting_count;
-	bool good = true;
-
-	if (count)
-		memcpy(writer->scratch, writer->waiting, count * sizeof(*writer->scratch));
-	if (writer->sum_count)
-		memcpy(writer->scratch + count, writer->sums,
-		       writer->sum_count * sizeof(*writer->scratch));
-	for (size_t i = 0; writer->fullness == FULL_STACKS && i < count + writer->sum_count; i++) {
-		if (writer->scratch[i].stack.v < writer->written.stacks)
-			continue;
-		writer->scratch[i].stack.v = 0;
-		writer->scratch[i].flags |= SAMPLE_NO_STACK;
-	}
-	count = sample_sum(writer->scratch, count + writer->sum_count);
-	for (size_t i = 0; good && i < count; i++) {
-		const struct profile_sample *sum = &writer->scratch[i];
-
-		bind(statement, 1, sum->thread.v);
-		bind(statement, 2, sum->stack.v);
-		bind(statement, 3, sum->state);
-		bind(statement, 4, sum->flags);
-		bind(statement, 5, sum->count);
-		bind(statement, 6, sum->weight_ns);
-		good = step(statement);
-	}
-	return good;
-}
-
 /* Room that the time line leaves for what comes after it stopped. */
 static bool timeline_is_full(const struct recording_writer *writer)
 {
@@ -698,15 +264,6 @@ static int note_written(struct recording_writer *writer, const struct profile *v
 	return 0;
 }
 
-static bool write_rows(struct recording_writer *writer, const struct profile *view, bool finish,
-		       int *ret_code, struct err *err)
-{
-	return write_dictionary(writer, view) && write_processes(writer, view) &&
-	       write_markers(writer, view) && write_meta(writer, &view->meta, finish) &&
-	       (writer->fullness != FULL_NOTHING || write_timeline(writer, ret_code, err)) &&
-	       write_aggregates(writer);
-}
-
 static bool is_over_bound(struct recording_writer *writer)
 {
 	return writer->options.max_size_bytes && note_size(writer) &&
@@ -744,7 +301,7 @@ static int write_all(struct recording_writer *writer, const struct profile *view
 		}
 		writer->timeline_dropped =
 		    dropped_before + (writer->fullness != FULL_NOTHING ? writer->waiting_count : 0);
-		good = write_rows(writer, view, finish, &code, err);
+		good = recording_writer_rows(writer, view, finish, &code, err);
 		again = good && writer->fullness != FULL_STACKS && is_over_bound(writer);
 		if (again)
 			good = run_sql(writer, "ROLLBACK");
