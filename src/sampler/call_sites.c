@@ -6,11 +6,12 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-#define HOME (-3) /* in call_edge.offset: not a site, the callee's home */
-#define KNOWN_MIN 2u	 /* confirmations before a pair counts as possible */
+#define HOME (-3)	/* in call_edge.offset: not a site, the callee's home */
+#define HOME_SHARE 8	/* a second site of a callee has at least 1 / this of its home's count */
+#define KNOWN_MIN 2u	/* confirmations before a pair counts as possible */
 #define KNOWN_SHARE 20u /* and at least 1 / this of the site's confirmations */
 #define HEAD_SPAN_MAX 128
-#define YOUNG_MAX 64u	 /* confirmations under which a site may still have unseen callees */
+#define YOUNG_MAX 64u /* confirmations under which a site may still have unseen callees */
 
 int call_sites_init(struct call_sites *sites, const struct remote_memory *memory,
 		    const struct layout *layout, struct live_top *top)
@@ -70,8 +71,8 @@ static uint32_t edge_count(struct call_sites *sites, uint64_t caller, int32_t of
 
 /* The site from which this caller calls this callee most. Two cache lines are read a tenth of a
  * microsecond apart, so that between short callees a pair of one site's position and another site's
- * callee comes up again and again: where a callee has a home elsewhere in the same caller, a minor
- * share here is such a pair. */
+ * callee comes up again and again, on instructions that call nothing too: where a callee has a home
+ * elsewhere in the same caller, a small count here is such a pair. */
 static void home_note(struct call_sites *sites, const struct raw_frame *caller, uint64_t callee,
 		      uint32_t count)
 {
@@ -95,10 +96,9 @@ static bool pair_known(struct call_sites *sites, const struct raw_frame *caller,
 
 	if (count < KNOWN_MIN || (uint64_t)count * KNOWN_SHARE < site_total)
 		return false;
-	if (count * 2ull >= site_total)
-		return true;
 	home = edge_slot(sites, caller->code, HOME, callee);
-	return !home->caller || home->home == caller->offset;
+	return !home->caller || home->home == caller->offset ||
+	       (uint64_t)count * HOME_SHARE >= home->confirmed;
 }
 
 /* What stands above the caller is not known; where the caller stands on an instruction that was
@@ -140,7 +140,8 @@ static enum link_state link_state(const struct call_sites *sites, const struct r
 	}
 }
 
-enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth)
+enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames,
+				   uint32_t *depth)
 {
 	uint32_t pairs = *depth > 0 ? *depth - 1 : 0;
 	uint32_t edges = pairs < CALL_SITES_EDGES ? pairs : CALL_SITES_EDGES;
@@ -169,7 +170,8 @@ struct head_span {
 
 static struct head_span head_span_of(const struct layout *layout)
 {
-	uint32_t code = (uint32_t)layout->at.frame_code, position = (uint32_t)layout->at.frame_position;
+	uint32_t code = (uint32_t)layout->at.frame_code,
+		 position = (uint32_t)layout->at.frame_position;
 	uint32_t low = code < position ? code : position, high = code < position ? position : code;
 
 	return (struct head_span){low, high - low + 8, code - low, position - low};
@@ -183,8 +185,9 @@ static int64_t position_offset(const struct layout *layout, const uint8_t *field
 	if (layout->frame_position == POSITION_LASTI_BYTES ||
 	    layout->frame_position == POSITION_LASTI_UNITS) {
 		memcpy(&lasti, field, sizeof(lasti));
-		return layout->frame_position == POSITION_LASTI_UNITS && lasti > 0 ? 2 * (int64_t)lasti
-										    : lasti;
+		return layout->frame_position == POSITION_LASTI_UNITS && lasti > 0
+			   ? 2 * (int64_t)lasti
+			   : lasti;
 	}
 	memcpy(&pointer, field, sizeof(pointer));
 	return (int64_t)(pointer - (code + (uint64_t)layout->at.code_code));
@@ -229,12 +232,13 @@ static bool unchanged(struct call_sites *sites, const struct raw_frame *frames, 
 }
 
 struct links {
-	bool broken;   /* one is over */
-	bool open;     /* one needs a second reading to be taken */
-	bool unlike;   /* one is of a site that is known to call others */
+	bool broken; /* one is over */
+	bool open;   /* one needs a second reading to be taken */
+	bool unlike; /* one is of a site that is known to call others */
 };
 
-static struct links summarise(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth)
+static struct links summarise(struct call_sites *sites, const struct raw_frame *frames,
+			      uint32_t depth)
 {
 	struct links links = {false, false, false};
 
@@ -254,7 +258,8 @@ static struct links summarise(struct call_sites *sites, const struct raw_frame *
 /* Counts the pairs that were seen: all of them when a second reading agreed, else those whose link
  * tells that it was live (of which a few are wrong: caller and callee are two cache lines, and one
  * comes a tenth of a microsecond after the other). */
-static void learn(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth, bool confirmed)
+static void learn(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth,
+		  bool confirmed)
 {
 	for (uint32_t i = 0; i < CALL_SITES_EDGES && i + 1 < depth; i++) {
 		const struct raw_frame *caller = &frames[i + 1];
@@ -279,7 +284,8 @@ void call_sites_learn(struct call_sites *sites, const struct raw_frame *frames, 
 static bool positions_fit(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth)
 {
 	for (uint32_t i = 0; i < *depth && i <= CALL_SITES_EDGES; i++) {
-		uint64_t size = frames[i].code ? live_top_code_bytes(sites->top, frames[i].code) : 0;
+		uint64_t size =
+		    frames[i].code ? live_top_code_bytes(sites->top, frames[i].code) : 0;
 
 		if (!size || frames[i].offset < 0 || (uint64_t)frames[i].offset < size)
 			continue;
@@ -295,8 +301,8 @@ static bool positions_fit(struct call_sites *sites, struct raw_frame *frames, ui
 	return true;
 }
 
-enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth,
-				   uint64_t leaf_word)
+enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames,
+				   uint32_t *depth, uint64_t leaf_word)
 {
 	struct links links;
 	bool confirmed;

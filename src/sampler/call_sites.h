@@ -31,7 +31,7 @@ struct call_edge {
 	int32_t offset;
 	uint32_t confirmed; /* times this pair was read twice without change */
 	uint64_t callee;    /* 0: the totals of the site */
-	int32_t home; /* offset HOME: the site that calls it most */
+	int32_t home;	    /* offset HOME: the site that calls it most */
 };
 
 struct call_sites {

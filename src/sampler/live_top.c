@@ -44,12 +44,14 @@ static uint64_t read_code_sizes(struct live_top *top, uint64_t code)
 	};
 
 	if (top->layout->code_storage != CODE_ADAPTIVE ||
-	    remote_read_ranges(top->memory, ranges, 3) != (ssize_t)(sizeof(units) + 2 * sizeof(locals)))
+	    remote_read_ranges(top->memory, ranges, 3) !=
+		(ssize_t)(sizeof(units) + 2 * sizeof(locals)))
 		return 0;
-	if (units == 0 || units > CODE_UNITS_MAX || locals < 0 || locals > FRAME_WORDS_MAX || stack < 0 ||
-	    stack > FRAME_WORDS_MAX)
+	if (units == 0 || units > CODE_UNITS_MAX || locals < 0 || locals > FRAME_WORDS_MAX ||
+	    stack < 0 || stack > FRAME_WORDS_MAX)
 		return 0;
-	sizes = units * 2 << 32 | (uint64_t)((uint32_t)at->frame_size + 8u * (uint32_t)(locals + stack));
+	sizes = units * 2 << 32 |
+		(uint64_t)((uint32_t)at->frame_size + 8u * (uint32_t)(locals + stack));
 	remember(&top->codes, code, sizes);
 	return sizes;
 }
@@ -75,7 +77,8 @@ uint32_t live_top_code_bytes_anew(struct live_top *top, uint64_t code)
  * family, which is all that is asked. */
 static int opcode_of(struct live_top *top, const struct raw_frame *frame)
 {
-	uint64_t at = frame->code + (uint64_t)top->layout->at.code_code + (uint64_t)frame->offset, value;
+	uint64_t at = frame->code + (uint64_t)top->layout->at.code_code + (uint64_t)frame->offset,
+		 value;
 	uint8_t byte;
 
 	if (frame->offset < 0 || !frame->code)
@@ -91,19 +94,21 @@ static int opcode_of(struct live_top *top, const struct raw_frame *frame)
 /* Being left. */
 static bool is_leaving(const struct layout_offsets *at, int opcode)
 {
-	return opcode >= 0 && (opcode == at->opcode_return_value || opcode == at->opcode_return_const ||
-			       opcode == at->opcode_return_generator || opcode == at->opcode_yield_value);
+	return opcode >= 0 &&
+	       (opcode == at->opcode_return_value || opcode == at->opcode_return_const ||
+		opcode == at->opcode_return_generator || opcode == at->opcode_yield_value);
 }
 
-/* A saved stack pointer that does not belong to a frame that waits for a callee: it is being left, or
- * is a generator that is about to begin or go on (3.13 steps over its yield first), or an exception
- * is leaving it. */
+/* A saved stack pointer that does not belong to a frame that waits for a callee: it is being left,
+ * or is a generator that is about to begin or go on (3.13 steps over its yield first), or an
+ * exception is leaving it. */
 static bool calls_nothing(const struct layout_offsets *at, int opcode)
 {
 	return is_leaving(at, opcode) ||
-	       (opcode >= 0 && (opcode == at->opcode_resume || opcode == at->opcode_resume_check ||
-				opcode == at->opcode_pop_top || opcode == at->opcode_raise_varargs ||
-				opcode == at->opcode_reraise));
+	       (opcode >= 0 &&
+		(opcode == at->opcode_resume || opcode == at->opcode_resume_check ||
+		 opcode == at->opcode_pop_top || opcode == at->opcode_raise_varargs ||
+		 opcode == at->opcode_reraise));
 }
 
 static bool resumes_generator(const struct layout_offsets *at, int opcode)
@@ -114,7 +119,11 @@ static bool resumes_generator(const struct layout_offsets *at, int opcode)
 /* A frame that was made but has not begun has a saved stack pointer too: it stands at its start. */
 static bool waits(struct live_top *top, const struct raw_frame *frame)
 {
-	return (frame->flags & RAW_WAITS) && frame->offset > 0 &&
+	if (!(frame->flags & RAW_WAITS) || frame->offset <= 0)
+		return false;
+	/* A caller's prev_instr stands on the inline cache of its call, whose bytes are no opcodes.
+	 */
+	return top->layout->frame_position == POSITION_PREV_INSTR ||
 	       !calls_nothing(&top->layout->at, opcode_of(top, frame));
 }
 
@@ -123,7 +132,8 @@ static bool waits(struct live_top *top, const struct raw_frame *frame)
 static bool has_been_left(struct live_top *top, const struct raw_frame *frame)
 {
 	if (!top->layout->unlinks_before_clearing ||
-	    (top->layout->frame_liveness == LIVENESS_CALLER_STACKTOP && !(frame->flags & RAW_WAITS)))
+	    (top->layout->frame_liveness == LIVENESS_CALLER_STACKTOP &&
+	     !(frame->flags & RAW_WAITS)))
 		return false;
 	return is_leaving(&top->layout->at, opcode_of(top, frame));
 }
@@ -175,7 +185,8 @@ static enum growth callee_of(struct live_top *top, struct stack_reader *reader,
 		return told ? GROWTH_UNKNOWN : GROWTH_NONE;
 	if (!stack_reader_frame_at(reader, leaf->address + (uint32_t)sizes, ret_callee, &back) ||
 	    back != leaf->address || (ret_callee->flags & RAW_DEAD) || !ret_callee->code)
-		return GROWTH_NONE; /* a callee is linked before its caller's stack pointer is saved */
+		return GROWTH_NONE; /* a callee is linked before its caller's stack pointer is saved
+				     */
 	/* What lay there before may look like a frame: its code must be one. */
 	sizes = code_sizes(top, ret_callee->code);
 	if (!sizes || (ret_callee->offset >= 0 && (uint32_t)ret_callee->offset >= sizes >> 32))
@@ -205,7 +216,8 @@ bool live_top_settle(struct live_top *top, struct stack_reader *reader, struct r
 	    top->layout->frame_liveness != LIVENESS_EXECUTABLE)
 		return true;
 	cut(top, frames, depth);
-	/* Heap frames of generators have nothing above them on the data stack that is found by place. */
+	/* Heap frames of generators have nothing above them on the data stack that is found by
+	 * place. */
 	for (int i = 0; i < LIVE_TOP_GROW; i++) {
 		enum growth growth = callee_of(top, reader, &frames[0], &callee);
 

@@ -19,13 +19,13 @@
 #include "base/hash_map.h"
 #include "cpython/walk/frames.h"
 
-#define LIVE_TOP_CUT 16    /* frames from the leaf that may have been left meanwhile */
-#define LIVE_TOP_GROW 16   /* frames that may have been entered meanwhile */
+#define LIVE_TOP_CUT 16	 /* frames from the leaf that may have been left meanwhile */
+#define LIVE_TOP_GROW 16 /* frames that may have been entered meanwhile */
 
 struct live_top {
 	const struct remote_memory *memory;
 	const struct layout *layout;
-	struct u64_map codes;   /* code address → size of its bytecode << 32 | size of its frame */
+	struct u64_map codes; /* code address → size of its bytecode << 32 | size of its frame */
 	struct u64_map opcodes; /* code address + offset → opcode */
 };
 

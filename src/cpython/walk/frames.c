@@ -192,8 +192,9 @@ static int walk_chain(struct stack_reader *reader, uint64_t frame, struct raw_fr
 		const uint8_t *head;
 
 		if (steps++ >= 2 * FRAMES_DEPTH_MAX) {
-			*flags |= STACK_TRUNCATED;
-			break;
+			/* So deep, or links of different instants that lead in a circle. */
+			*flags |= reader->target_runs ? STACK_TORN : STACK_TRUNCATED;
+			return reader->target_runs ? 0 : (int)depth;
 		}
 		if ((frame & 7) || frame > ADDRESS_MAX) {
 			*flags |= STACK_TORN;
@@ -211,8 +212,8 @@ static int walk_chain(struct stack_reader *reader, uint64_t frame, struct raw_fr
 				frames[depth - 1].flags |= RAW_ENTERED_FROM_C;
 		} else {
 			if (depth == capacity) {
-				*flags |= STACK_TRUNCATED;
-				break;
+				*flags |= reader->target_runs ? STACK_TORN : STACK_TRUNCATED;
+				return reader->target_runs ? 0 : (int)depth;
 			}
 			if (!take_frame(reader, frame, head, &frames[depth])) {
 				*flags |= STACK_TORN;
@@ -282,10 +283,10 @@ static void remember_tops(struct stack_prediction *prediction, const struct raw_
 		prediction->tops[prediction->top_count++] = frames[i].address;
 }
 
-/* From another core the frames are copied before the word that names the running one: that frame may
- * have been made after the copy, where the copy holds what lay there before. The frames of the last
- * stack then lead to the root of this one; which of them still ran is settled from the copy itself
- * (sampler/live_top.h). The depth, or 0 with STACK_TORN when none does. */
+/* From another core the frames are copied before the word that names the running one: that frame
+ * may have been made after the copy, where the copy holds what lay there before. The frames of the
+ * last stack then lead to the root of this one; which of them still ran is settled from the copy
+ * itself (sampler/live_top.h). The depth, or 0 with STACK_TORN when none does. */
 static int walk_from_known(struct stack_reader *reader, const struct stack_prediction *prediction,
 			   struct raw_frame *frames, uint32_t capacity, uint32_t *flags)
 {

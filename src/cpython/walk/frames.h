@@ -57,7 +57,7 @@ struct stack_prediction {
 		uint32_t size;
 	} windows[FRAMES_PREDICTED_MAX];
 	uint32_t count;
-	uint64_t cframe; /* 3.11, 3.12 */
+	uint64_t cframe;	    /* 3.11, 3.12 */
 	uint64_t tops[FRAMES_TOPS]; /* addresses of the frames nearest to the leaf */
 	uint32_t top_count;
 };
