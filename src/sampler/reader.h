@@ -76,7 +76,7 @@ struct record_sample {
 
 struct sampling_reader;
 
-/* Starts the thread. The runtime is copied. main_tid: the process's main thread. */
+/* Starts the thread. The runtime is copied. */
 int sampling_reader_start(const struct runtime *runtime, pid_t pid,
 			  const struct sampling_options *options,
 			  struct sampling_reader **ret_reader, struct err *err);
