@@ -303,16 +303,42 @@ static void folding_gives_library_time_to_the_caller(void **state)
 	struct selection selection = {.all_threads = true, .fold_library = true};
 	struct shares shares;
 	assert_int_equal(shares_compute(profile, &selection, &shares, NULL), 0);
-	ASSERT_NEAR(function_row(profile, &shares, "main")->self, 0.4);
+	/* What was torn under dumps belongs to the one callee that was seen there. */
+	ASSERT_NEAR(function_row(profile, &shares, "main")->self, 0.6);
 	ASSERT_NEAR(function_row(profile, &shares, "main")->total, 0.9);
-	ASSERT_NEAR(line_row(profile, &shares, "main", 12)->self, 0.4);
+	ASSERT_NEAR(line_row(profile, &shares, "main", 12)->self, 0.6);
 	ASSERT_NEAR(function_row(profile, &shares, "key")->self, 0.3);
-	ASSERT_NEAR(function_row(profile, &shares, "<torn>")->self, 0.2);
+	assert_null(function_row(profile, &shares, "<torn>"));
 	ASSERT_NEAR(function_row(profile, &shares, "boot")->self, 0.1);
 	assert_null(function_row(profile, &shares, "dumps"));
 	assert_null(function_row(profile, &shares, "sort"));
 	assert_null(function_row(profile, &shares, "C.encode"));
 	assert_int_equal(shares.torn_count, 2);
+	shares_release(&shares);
+	profile_free(profile);
+}
+
+static void torn_samples_go_to_the_callees_seen_under_their_caller(void **state)
+{
+	(void)state;
+	struct small small = small_new();
+	struct thread_id main_thread = small_main_thread(&small);
+	small_samples(&small, main_thread, "main@a.py:11;a@a.py:21", STATE_ON_CPU, 2, MS);
+	small_samples(&small, main_thread, "main@a.py:11;a@a.py:21;c@a.py:41", STATE_ON_CPU, 1, MS);
+	small_samples(&small, main_thread, "main@a.py:12;b@a.py:31", STATE_ON_CPU, 1, MS);
+	small_samples(&small, main_thread, "main@a.py:13;<torn>", STATE_ON_CPU, 4, MS);
+	/* Here no callee was ever seen: what is not known stays so. */
+	small_samples(&small, main_thread, "other@a.py:51;<torn>", STATE_ON_CPU, 2, MS);
+	struct profile *profile = small_finish(&small);
+	struct shares shares;
+	assert_int_equal(shares_compute(profile, &all_wall, &shares, NULL), 0);
+	ASSERT_NEAR(function_row(profile, &shares, "a")->self, 0.4);
+	ASSERT_NEAR(function_row(profile, &shares, "a")->total, 0.6);
+	ASSERT_NEAR(function_row(profile, &shares, "c")->self, 0.2);
+	ASSERT_NEAR(function_row(profile, &shares, "b")->self, 0.2);
+	ASSERT_NEAR(function_row(profile, &shares, "<torn>")->self, 0.2);
+	ASSERT_NEAR(function_row(profile, &shares, "main")->total, 0.8);
+	assert_int_equal(shares.torn_count, 6);
 	shares_release(&shares);
 	profile_free(profile);
 }
@@ -469,6 +495,7 @@ int main(void)
 	    cmocka_unit_test(a_selection_that_fits_nothing_is_refused_by_name),
 	    cmocka_unit_test(library_files_are_told_from_the_programs_own),
 	    cmocka_unit_test(folding_gives_library_time_to_the_caller),
+	    cmocka_unit_test(torn_samples_go_to_the_callees_seen_under_their_caller),
 	    cmocka_unit_test(imports_are_what_lies_under_find_and_load),
 	    cmocka_unit_test(an_empty_profile_has_no_rows_and_unknowns),
 	    cmocka_unit_test(the_tree_merges_lines_and_sorts_children),
