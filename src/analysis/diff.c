@@ -33,6 +33,7 @@ struct side {
 	uint32_t *group_of_function;
 	struct group_sums *sums;
 	double effective_n;
+	double seconds_per_ns; /* of weight: instants that were missed stand for time too */
 };
 
 /* Groups of both sides together; 0 is none. The texts belong to the profiles. */
@@ -96,6 +97,17 @@ static int sum_side(struct side *side, uint32_t group_count, struct err *err)
 	return rc;
 }
 
+/* Missed instants are part of the run, and no reading of a sample says where they fell: they count
+ * as the taken ones do. */
+static double seconds_per_ns(const struct sample_counts *counts)
+{
+	uint64_t taken = counts->scheduled - counts->missed;
+
+	if (counts->missed >= counts->scheduled)
+		return 1e-9;
+	return 1e-9 * (double)counts->scheduled / (double)taken;
+}
+
 static int open_side(struct side *side, const struct profile *profile,
 		     const struct selection *selection, const char *which, struct err *err)
 {
@@ -105,6 +117,7 @@ static int open_side(struct side *side, const struct profile *profile,
 		return rc;
 	side->profile = profile;
 	side->effective_n = stack_weights_effective_n(&side->weights);
+	side->seconds_per_ns = seconds_per_ns(&profile->meta.counts);
 	side->group_of_function = mem_zalloc((size_t)profile->function_count + 1, sizeof(uint32_t));
 	if (!side->group_of_function)
 		return err_set(err, ERR_MEMORY, "no memory to compare");
@@ -159,8 +172,8 @@ static int fill_row(struct diff_row *row, const struct key *key, const struct si
 	row->file = mem_copy_text(key->file);
 	if (!row->name || !row->file)
 		return -ERR_MEMORY;
-	row->seconds_a = from->self_ns / 1e9;
-	row->seconds_b = to->self_ns / 1e9;
+	row->seconds_a = from->self_ns * a->seconds_per_ns;
+	row->seconds_b = to->self_ns * b->seconds_per_ns;
 	row->share_a = share_of(from->self_ns, a->weights.weight_ns);
 	row->share_b = share_of(to->self_ns, b->weights.weight_ns);
 	row->total_a = share_of(from->total_ns, a->weights.weight_ns);

@@ -12,15 +12,16 @@ enum diff_verdict { DIFF_SAME_WITHIN_NOISE, DIFF_MORE, DIFF_LESS, DIFF_NEW, DIFF
 
 struct diff_row {
 	char *name, *file;
-	double share_a, share_b;          /* self, fractions; 0 when absent */
-	double seconds_a, seconds_b;      /* self weight */
+	double share_a, share_b;     /* self, fractions; 0 when absent */
+	double seconds_a, seconds_b; /* self weight */
 	double total_a, total_b;
 	double change, change_low, change_high; /* share_b − share_a, 95 % (Newcombe) */
-	bool significant;                 /* after Holm over the rows, at 5 % for all together */
+	bool significant; /* after Holm over the rows, at 5 % for all together */
 	enum diff_verdict verdict;
 };
 struct profile_diff {
-	struct diff_row *rows; size_t row_count; /* by |change|, significant first */
+	struct diff_row *rows;
+	size_t row_count; /* by |change|, significant first */
 	double wall_a_s, wall_b_s;
 };
 /* Refuses what does not compare (-ERR_USAGE with the reason): other mode or clock.

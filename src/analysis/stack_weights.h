@@ -19,7 +19,7 @@ struct stack_weights {
 	uint64_t sample_count, torn_count, no_stack_count;
 	double state_ns[STATE_COUNT];
 	double torn_shared_ns; /* torn parts given to the callees seen under the same caller */
-	double import_ns; /* under importlib's _find_and_load */
+	double import_ns;      /* under importlib's _find_and_load */
 };
 
 int stack_weights_compute(struct stack_weights *ret, const struct profile *,

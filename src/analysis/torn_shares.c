@@ -16,8 +16,8 @@ struct torn_groups {
 	struct u64_map index; /* (callers' stack << 32 | function) → group */
 	struct torn_group *groups;
 	size_t count, capacity;
-	double *below_ns;   /* by stack: on it and on all below it */
-	double *scale;      /* by stack */
+	double *below_ns; /* by stack: on it and on all below it */
+	double *scale;	  /* by stack */
 };
 
 static bool is_torn_leaf(const struct profile *profile, uint32_t stack)
@@ -91,7 +91,8 @@ static void share_out(struct torn_groups *torn, struct stack_weights *weights,
 	}
 	torn->scale[0] = 1;
 	for (uint32_t i = 1; i < weights->stack_count; i++) {
-		const struct torn_group *group = group_of(torn, profile, profile->stacks[i].parent.v);
+		const struct torn_group *group =
+		    group_of(torn, profile, profile->stacks[i].parent.v);
 		double scale = torn->scale[profile->stacks[i].parent.v];
 
 		if (group && group->known_ns > 0) {

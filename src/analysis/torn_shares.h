@@ -12,6 +12,7 @@
 
 /* Changes self sums (before they are carried up). A caller under which nothing was ever told
  * keeps its torn part. Adds to weights->torn_shared_ns. 0 or -ERR_MEMORY. */
-int torn_shares_apply(struct stack_weights *weights, const struct profile *profile, struct err *err);
+int torn_shares_apply(struct stack_weights *weights, const struct profile *profile,
+		      struct err *err);
 
 #endif

@@ -376,9 +376,8 @@ static uint8_t subject_state(struct collector *collector, struct known_thread *t
 		if (record->bits & RECORD_CLOCKED)
 			state = record->bits & RECORD_RAN ? STATE_ON_CPU : STATE_RUNQUEUE;
 		else if (record->times_known)
-			state = known_thread_runnable_state(thread, &record->times,
-							    record->reader != READER_OTHER_CORE,
-							    hold_ns);
+			state = known_thread_runnable_state(
+			    thread, &record->times, record->reader != READER_OTHER_CORE, hold_ns);
 		if (state == STATE_ON_CPU && (record->bits & RECORD_GC))
 			state = STATE_GC;
 		return state;

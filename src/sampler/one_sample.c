@@ -246,7 +246,8 @@ static void intern(struct sampling_reader *reader, struct tick *tick)
 	} else if (result < 0) {
 		fail(tick, CAUSE_INCONSISTENT);
 	}
-	if (tick->flags & STACK_TORN && record->outcome == OUTCOME_VALID)
+	if ((tick->flags & STACK_TORN || reader->source.last_torn) &&
+	    record->outcome == OUTCOME_VALID)
 		record->outcome = OUTCOME_TORN;
 }
 

@@ -9,11 +9,11 @@
 
 #define CODES_FIRST 4096u
 #define STACKS_FIRST 8192u
-#define CHECK_LEAVES 4u	 /* leaf-most codes, compared in every stack */
-#define CHECK_IN_TURN 2u /* of the others */
-#define CHECK_ALL_DEPTH 16u /* so few are all compared, in every stack */
+#define CHECK_LEAVES 4u		    /* leaf-most codes, compared in every stack */
+#define CHECK_IN_TURN 2u	    /* of the others */
+#define CHECK_ALL_DEPTH 16u	    /* so few are all compared, in every stack */
 #define CHECK_ALL_AFTER_REUSE 4096u /* stacks: as are all of them at first and after a reuse */
-#define CHECK_SPARSE 64u /* sparse: only in every so many stacks */
+#define CHECK_SPARSE 64u	    /* sparse: only in every so many stacks */
 #define RESOLVE_AT_ONCE 8u
 
 int stack_source_init(struct stack_source *source, const struct remote_memory *memory,
@@ -195,8 +195,9 @@ static int check_codes(struct stack_source *source, const struct raw_frame *fram
 		if (source->have_generation)
 			compare = compare || slot->generation != source->epoch;
 		else
-			compare = compare || (!skip && (all || i < CHECK_LEAVES ||
-							(i - CHECK_LEAVES - turn_from) < CHECK_IN_TURN));
+			compare =
+			    compare || (!skip && (all || i < CHECK_LEAVES ||
+						  (i - CHECK_LEAVES - turn_from) < CHECK_IN_TURN));
 		if (!compare)
 			continue;
 		result = check_add(source, &list, address);
@@ -258,11 +259,13 @@ static void key_frames(struct stack_source *source, const struct raw_frame *fram
 	uint64_t last = 0;
 	uint32_t last_key = 0;
 
+	source->last_torn = false;
 	for (uint32_t i = 0; i < depth; i++) {
 		uint64_t word;
 
 		if (!frames[i].code) {
 			source->keyed[i] = (struct keyed_frame){0, -1};
+			source->last_torn = true;
 		} else {
 			if (frames[i].code != last) {
 				last = frames[i].code;

@@ -68,7 +68,8 @@ struct stack_source {
 	uint32_t epoch, turn;
 	uint32_t check_all; /* stacks yet to be compared whole: codes were dropped lately */
 	bool have_generation;
-	bool sparse; /* the owner says: at full speed known codes are compared now and then */
+	bool last_torn;	  /* the last stack has a torn frame */
+	bool sparse;	  /* the owner says: at full speed known codes are compared now and then */
 	bool resolve_now; /* read new codes while the target stands still */
 	uint64_t reused;  /* addresses seen with another code object */
 };

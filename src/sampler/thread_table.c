@@ -82,7 +82,7 @@ uint8_t known_thread_runnable_state(struct known_thread *thread, const struct th
 	thread->own_delay_ns = own_hold_ns ? own_hold_ns + own_hold_ns / 2 + SWITCH_NS : 0;
 	if (ran <= 0 && exact)
 		return STATE_RUNQUEUE; /* it has not run since the last look */
-	if (ran <= 0) /* its time may be a tick old: nothing new is known */
+	if (ran <= 0)		       /* its time may be a tick old: nothing new is known */
 		return thread->state == STATE_RUNQUEUE ? STATE_RUNQUEUE : STATE_ON_CPU;
 	/* The part of its runnable time since then that it ran; what rounding one sample leaves is
 	 * carried to the next. */

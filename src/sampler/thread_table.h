@@ -37,9 +37,10 @@ struct known_thread *thread_table_find(struct thread_table *table, pid_t tid);
 struct known_thread *thread_table_add(struct thread_table *table, pid_t pid, pid_t tid);
 void thread_table_end(struct known_thread *thread);
 
-/* Which of on-CPU and run queue a runnable thread's sample is: by the part of the time since the last
- * look that it ran and waited, exactly as the scheduler tells it, less the delay that our own sample
- * caused. exact: the thread was off its CPU when `now` was read. Call once a sample, before thread->last is set to *now. */
+/* Which of on-CPU and run queue a runnable thread's sample is: by the part of the time since the
+ * last look that it ran and waited, exactly as the scheduler tells it, less the delay that our own
+ * sample caused. exact: the thread was off its CPU when `now` was read. Call once a sample, before
+ * thread->last is set to *now. */
 uint8_t known_thread_runnable_state(struct known_thread *thread, const struct thread_schedstat *now,
 				    bool exact, uint64_t own_hold_ns);
 
