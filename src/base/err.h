@@ -9,21 +9,21 @@
 /* Codes are the exit codes of the program, negated where returned. */
 enum err_code {
 	ERR_NONE = 0,
-	ERR_GATE = 1,         /* findings, regression: only where asked for */
-	ERR_USAGE = 2,        /* wrong command line or configuration */
-	ERR_PERMISSION = 3,   /* the kernel or the file system said no */
-	ERR_NO_PROCESS = 4,   /* no such process, or it ended */
-	ERR_NOT_PYTHON = 5,   /* not CPython, or a version that is not supported */
-	ERR_TOO_LITTLE = 7,   /* too little data to answer */
-	ERR_FILE = 8,         /* file or network */
+	ERR_GATE = 1,	    /* findings, regression: only where asked for */
+	ERR_USAGE = 2,	    /* wrong command line or configuration */
+	ERR_PERMISSION = 3, /* the kernel or the file system said no */
+	ERR_NO_PROCESS = 4, /* no such process, or it ended */
+	ERR_NOT_PYTHON = 5, /* not CPython, or a version that is not supported */
+	ERR_TOO_LITTLE = 7, /* too little data to answer */
+	ERR_FILE = 8,	    /* file or network */
 	ERR_CANNOT_TELL = 9,
 	ERR_NOT_MEASURED = 10,
 	/* Internal codes: never leave the program as they are. */
-	ERR_TORN = 64,        /* what was read is not consistent; costs one sample */
-	ERR_UNREADABLE = 65,  /* an address of the target is not readable */
-	ERR_LIMIT = 66,       /* a stated bound was reached */
-	ERR_MEMORY = 67,      /* no memory */
-	ERR_INTERNAL = 125,   /* our own failure under run/record */
+	ERR_TORN = 64,	     /* what was read is not consistent; costs one sample */
+	ERR_UNREADABLE = 65, /* an address of the target is not readable */
+	ERR_LIMIT = 66,	     /* a stated bound was reached */
+	ERR_MEMORY = 67,     /* no memory */
+	ERR_INTERNAL = 125,  /* our own failure under run/record */
 };
 
 struct err {
@@ -37,14 +37,14 @@ struct err {
  * one after another: what is formatted by err_set, why and next by the calls
  * that may follow it. Long text is cut at a character boundary, never overrun. */
 int err_set(struct err *err, enum err_code code, const char *what_fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 void err_why(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void err_next(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* err_set plus `why` from errno: "strerror (errno N)". Maps EPERM/EACCES to
  * ERR_PERMISSION and ESRCH to ERR_NO_PROCESS whatever `code` says. */
 int err_set_errno(struct err *err, enum err_code code, int errno_value, const char *what_fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 
 /* The exit status for a code that a function returned (negative or positive):
  * internal codes become ERR_FILE, ERR_NO_PROCESS … as errors.c's table says. */

@@ -13,34 +13,38 @@ struct err;
 struct program;
 
 enum option_type {
-	OPTION_FLAG,      /* bool */
-	OPTION_TEXT,      /* const char * (points into argv or the configuration) */
-	OPTION_INTEGER,   /* int64_t */
-	OPTION_NUMBER,    /* double */
-	OPTION_DURATION,  /* double seconds: "5", "1.5s", "200ms", "2m", "1h" */
-	OPTION_SIZE,      /* uint64_t bytes: "64MiB", "1G", "500k" */
-	OPTION_RATE,      /* double Hz; "max" = INFINITY */
-	OPTION_CHOICE,    /* const char *, one of `choices` */
-	OPTION_PID,       /* int32_t > 0 */
-	OPTION_TEXTS,     /* struct option_texts: may be given several times */
+	OPTION_FLAG,	 /* bool */
+	OPTION_TEXT,	 /* const char * (points into argv or the configuration) */
+	OPTION_INTEGER,	 /* int64_t */
+	OPTION_NUMBER,	 /* double */
+	OPTION_DURATION, /* double seconds: "5", "1.5s", "200ms", "2m", "1h" */
+	OPTION_SIZE,	 /* uint64_t bytes: "64MiB", "1G", "500k" */
+	OPTION_RATE,	 /* double Hz; "max" = INFINITY */
+	OPTION_CHOICE,	 /* const char *, one of `choices` */
+	OPTION_PID,	 /* int32_t > 0 */
+	OPTION_TEXTS,	 /* struct option_texts: may be given several times */
 };
-struct option_texts { const char **items; size_t count; };
+struct option_texts {
+	const char **items;
+	size_t count;
+};
 
 struct option {
-	const char *name;          /* long name without dashes */
-	char letter;               /* 0 none */
+	const char *name; /* long name without dashes */
+	char letter;	  /* 0 none */
 	enum option_type type;
-	size_t offset;             /* of the field in the command's options struct */
-	size_t set_offset;         /* of a `bool …_set` field, or OPTION_NO_SET */
-	const char *value_name;    /* "FILE", "HZ" */
-	const char *help;          /* one sentence */
-	const char *const *choices;/* OPTION_CHOICE, NULL-terminated */
-	const char *config_key;    /* key in [tool.pyrometer] / [tool.pyrometer.COMMAND]; NULL = same as name */
-	bool no_config;            /* never from configuration */
-	double minimum, maximum;   /* numbers; both 0 = no bound, maximum < minimum = none above */
+	size_t offset;		    /* of the field in the command's options struct */
+	size_t set_offset;	    /* of a `bool …_set` field, or OPTION_NO_SET */
+	const char *value_name;	    /* "FILE", "HZ" */
+	const char *help;	    /* one sentence */
+	const char *const *choices; /* OPTION_CHOICE, NULL-terminated */
+	const char *config_key;	 /* key in [tool.pyrometer] / [tool.pyrometer.COMMAND]; NULL = same
+				    as name */
+	bool no_config;		 /* never from configuration */
+	double minimum, maximum; /* numbers; both 0 = no bound, maximum < minimum = none above */
 	bool hidden;
-	/* Where the command stops at an operand: this option's value names the program as an operand
-	 * would (python's -m), and all that follows is the program's own. */
+	/* Where the command stops at an operand: this option's value names the program as an
+	 * operand would (python's -m), and all that follows is the program's own. */
 	bool ends_options;
 };
 #define OPTION_NO_SET ((size_t)-1)
@@ -50,17 +54,18 @@ struct command;
 /* A command of the program, one file each (commands/cmd_NAME.c), listed in commands/commands.c. */
 struct command {
 	const char *name;
-	const char *summary;         /* one line for the list */
-	const char *usage;           /* "run [options] [--] PROGRAM [ARGS…]" */
-	const char *description;     /* paragraphs for --help and the man page */
-	const char *examples;        /* lines for --help and the man page */
-	const struct option *options;/* ends with .name = NULL */
-	size_t options_size;         /* sizeof the options struct */
-	const void *defaults;        /* initial value of the struct */
+	const char *summary;		    /* one line for the list */
+	const char *usage;		    /* "run [options] [--] PROGRAM [ARGS…]" */
+	const char *description;	    /* paragraphs for --help and the man page */
+	const char *examples;		    /* lines for --help and the man page */
+	const struct option *options;	    /* ends with .name = NULL */
+	size_t options_size;		    /* sizeof the options struct */
+	const void *defaults;		    /* initial value of the struct */
 	const char *const *operand_choices; /* for completions: NULL-terminated, or NULL: files */
-	bool operands_are_commands;  /* for completions: help, man */
-	bool stops_at_operand;       /* options after the first operand are the operand's own (run, record --) */
-	int own_failure_status;      /* 0: err_exit_status; 125 for run and record */
+	bool operands_are_commands;	    /* for completions: help, man */
+	bool stops_at_operand; /* options after the first operand are the operand's own (run, record
+				  --) */
+	int own_failure_status; /* 0: err_exit_status; 125 for run and record */
 	/* operands: what is left of argv. Returns the exit status; on failure fills err and returns
 	 * a negative code, which main prints and maps. */
 	int (*main)(const void *options, int operand_count, char **operands, struct err *);

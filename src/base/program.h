@@ -10,9 +10,9 @@ struct err;
 
 struct program {
 	const char *name, *version;
-	const char *summary;     /* one line */
-	const char *description; /* paragraphs, as of struct command */
-	const char *examples;    /* lines */
+	const char *summary;		       /* one line */
+	const char *description;	       /* paragraphs, as of struct command */
+	const char *examples;		       /* lines */
 	const struct command *const *commands; /* ends with NULL */
 };
 

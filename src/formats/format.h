@@ -14,11 +14,11 @@ struct format_filter { /* which samples: decided by the caller, sample by sample
 };
 
 struct format {
-	const char *name;        /* "collapsed", "speedscope", "pprof", "firefox" */
+	const char *name; /* "collapsed", "speedscope", "pprof", "firefox" */
 	const char *summary;
-	const char *extension;   /* ".txt", ".speedscope.json", ".pb.gz", ".json" */
-	const char *opened_by;   /* one line: what reads it */
-	bool needs_timeline;     /* wants RECORDING_TIMELINE */
+	const char *extension; /* ".txt", ".speedscope.json", ".pb.gz", ".json" */
+	const char *opened_by; /* one line: what reads it */
+	bool needs_timeline;   /* wants RECORDING_TIMELINE */
 	bool binary;
 	int (*write)(const struct profile *, const struct format_filter *, FILE *, struct err *);
 };

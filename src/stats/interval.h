@@ -2,7 +2,9 @@
 #ifndef STATS_INTERVAL_H
 #define STATS_INTERVAL_H
 
-struct interval { double low, high; };
+struct interval {
+	double low, high;
+};
 
 /* Wilson (1927) score interval of k successes in n trials; n may be an effective
  * size (Σw)²/Σw² under unequal weights. n = 0 gives [0, 1]. confidence e.g. 0.95. */
