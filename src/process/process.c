@@ -12,7 +12,6 @@
 
 #define STAT_TEXT_MAX 2048 /* 52 fields of at most 20 digits and comm */
 #define STATUS_TEXT_MAX 8192
-#define COMMAND_TEXT_MAX 65536
 
 static bool stat_comm(const char *text, const char *close, struct process_stat *stat)
 {

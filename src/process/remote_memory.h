@@ -40,7 +40,6 @@ struct remote_memory {
 	pid_t pid;			       /* live; 0 for an image */
 	const struct remote_segment *segments; /* image, sorted by start, disjoint */
 	size_t segment_count;
-	bool swap_race; /* image, tests only: reserved */
 };
 
 /* Nothing is opened and nothing can fail: permission shows at the first read. */

@@ -171,11 +171,6 @@ const char *page_plus_minus(const struct page *page)
 	return page->terminal->utf8 ? "±" : "+-";
 }
 
-const char *page_dot(const struct page *page)
-{
-	return page->terminal->utf8 ? "·" : "|";
-}
-
 const char *page_minus(const struct page *page)
 {
 	return page->terminal->utf8 ? "−" : "-";

@@ -49,7 +49,6 @@ void page_command(const struct page *, size_t indent, const char *command, const
 void page_cell(const struct page *, const char *text, size_t width, enum text_cut,
 	       bool right_aligned, enum style);
 const char *page_plus_minus(const struct page *); /* "±", or "+-" without UTF-8 */
-const char *page_dot(const struct page *);	  /* "·", or "|" */
 const char *page_minus(const struct page *);	  /* "−", or "-" */
 
 /* Numbers. Each writes at most `size` bytes with the NUL and returns `text`. */

@@ -41,7 +41,7 @@ struct sampling_reader {
 	struct watched_thread *subject; /* holds the lock now, or was the last to hold it */
 	int32_t bound_cpu;
 	uint64_t missed, dropped;
-	uint64_t fast_look_ns, fast_last_ns;
+	uint64_t fast_look_ns;
 	double fast_period_ns;
 	struct thread_stat fast_stat;
 	struct thread_schedstat fast_times;

@@ -24,14 +24,6 @@ int cpu_set_count(const struct cpu_set *set)
 	return count;
 }
 
-int cpu_set_first(const struct cpu_set *set)
-{
-	for (int i = 0; i < CPU_MAX / 64; i++)
-		if (set->bits[i])
-			return i * 64 + __builtin_ctzll(set->bits[i]);
-	return -1;
-}
-
 void cpu_set_text(const struct cpu_set *set, char *text, size_t size)
 {
 	size_t used = 0;

@@ -16,7 +16,6 @@ struct cpu_set {
 
 bool cpu_set_has(const struct cpu_set *set, int cpu);
 int cpu_set_count(const struct cpu_set *set);
-int cpu_set_first(const struct cpu_set *set); /* -1: empty */
 /* "0-3,8"; cut at size. */
 void cpu_set_text(const struct cpu_set *set, char *text, size_t size);
 

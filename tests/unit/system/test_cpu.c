@@ -20,11 +20,11 @@ static void sets_are_told_as_ranges(void **state)
 	static const struct {
 		uint64_t first, second;
 		const char *text;
-		int count, lowest;
+		int count;
 	} cases[] = {
-	    {0, 0, "", 0, -1},	       {1, 0, "0", 1, 0},
-	    {0x10F, 0, "0-3,8", 5, 0}, {(uint64_t)1 << 63, 3, "63-65", 3, 63},
-	    {0, 5, "64,66", 2, 64},
+	    {0, 0, "", 0},	    {1, 0, "0", 1},
+	    {0x10F, 0, "0-3,8", 5}, {(uint64_t)1 << 63, 3, "63-65", 3},
+	    {0, 5, "64,66", 2},
 	};
 
 	(void)state;
@@ -35,7 +35,6 @@ static void sets_are_told_as_ranges(void **state)
 		cpu_set_text(&set, text, sizeof(text));
 		assert_string_equal(text, cases[i].text);
 		assert_int_equal(cpu_set_count(&set), cases[i].count);
-		assert_int_equal(cpu_set_first(&set), cases[i].lowest);
 		cpu_set_text(&set, small, sizeof(small)); /* cut, not overrun */
 		assert_true(strlen(small) < sizeof(small));
 	}
