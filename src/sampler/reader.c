@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "process/process.h"
 #include "sampler/reader_internal.h"
 
 #define RING_BYTES (8u << 20)
@@ -118,8 +119,15 @@ static void *sampling_main(void *argument)
 	 * would take it from the target's own group. */
 	if (!reader->fastest)
 		setpriority(PRIO_PROCESS, (id_t)gettid(), SAMPLER_NICE);
-	if (reader->options.reader == READER_SAME_CORE)
+	if (reader->options.reader == READER_SAME_CORE) {
+		struct process_stat stat;
+
 		cpu_short_slice(SHORT_SLICE_NS);
+		/* Be on the main thread's core for the first sample already. */
+		if (process_stat_read(reader->pid, &stat, NULL) == 0 && stat.cpu >= 0 &&
+		    cpu_bind(stat.cpu, NULL) == 0)
+			reader->bound_cpu = stat.cpu;
+	}
 	if (reader->options.reader == READER_STOPPING &&
 	    stopper_start(&reader->stopper, reader->pid) < 0)
 		atomic_store(&reader->ended, true);

@@ -36,8 +36,12 @@ def test_totals_count_recursion_once(recorded, pyrometer):
     assert result.rc == 0, result.stderr
     functions = json.loads(result.stdout)["functions"]
     told = {(f["name"], f["line"] or 0): f for f in functions}
+    # What was torn (read before the reader was on the target's core) is shared out among the others.
+    torn = sum(expected.pop(key) for key in list(expected) if key[0] == "<torn>")
+    told = {key: f for key, f in told.items() if key[0] != "<torn>"}
+    assert torn < 0.02
     assert set(told) == set(expected)
     for function, share in expected.items():
         assert told[function]["total"] <= 1 + 1e-9
-        assert told[function]["total"] == pytest.approx(share, abs=1e-6), function
+        assert told[function]["total"] == pytest.approx(share, abs=1e-6 + torn), function
         assert told[function]["self"] <= told[function]["total"] + 1e-9
