@@ -94,6 +94,8 @@ def test_spin_itself_is_in_its_own_lines(spun):
     for frame in spun.recording.frames.values():
         if frame.name == "spin":
             assert frame.first_line == first
+            if frame.line == 0:  # said to be unknown, in a torn sample
+                continue
             assert first < frame.line <= first + 7, lines[frame.line - 1]
 
 
