@@ -139,7 +139,7 @@ def test_a_full_disk_is_said_and_what_fits_is_kept(pyrometer, python, tmp_path):
         pytest.skip("only root can mount a small disk")
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(disk)]
     if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode != 0:
         pytest.skip("no mount here")
     try:
