@@ -12,6 +12,7 @@
 /* Nothing could be read for so long, in so many samples: the process runs another program now (an
  * exec, perhaps of the same interpreter), or none. The session looks for it anew. */
 #define FAILURES_MIN 8u
+#define FAST_OWED_MAX 80 /* looks: what 20 ms bring at most */
 #define FAILING_NS 200000000ull
 /* What a tick costs the target beyond our own CPU time: two switches, colder caches. Measured on a
  * virtual machine (benchmarks/slowdown.py: 64 µs a sample where 25 are our own); less on bare
@@ -113,8 +114,8 @@ static int fetch_subject(struct sampling_reader *reader, struct tick *tick)
 	return 0;
 }
 
-/* Fastest mode: was the process on a CPU since the last look? Its CPU clock is exact even while it
- * runs, which the threads' schedstat is not. */
+/* Other core: was the process on a CPU since the last look? A running thread's schedstat does not
+ * tell; the process's CPU clock does, a tick at a time. */
 static void look_at_clock(struct sampling_reader *reader, uint64_t now_ns)
 {
 	struct timespec ts;
@@ -126,10 +127,14 @@ static void look_at_clock(struct sampling_reader *reader, uint64_t now_ns)
 		return;
 	ran = (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 	reader->fast_bits = RECORD_CLOCKED;
-	/* The part of the time since then; what rounding one sample leaves is carried to the next.
-	 */
-	part = (double)(ran - reader->fast_ran_ns) / (double)(now_ns - reader->fast_look_ns + 1);
-	reader->fast_owed += part < 1 ? part : 1;
+	/* The part of the time since then that it ran. The kernel adds to another process's clock
+	 * at its ticks: what a tick brings is spread over the looks that follow. */
+	part = reader->fast_ran_ns ? (double)(ran - reader->fast_ran_ns) /
+					 (double)(now_ns - reader->fast_look_ns + 1)
+				   : 0;
+	reader->fast_owed += part;
+	if (reader->fast_owed > FAST_OWED_MAX)
+		reader->fast_owed = FAST_OWED_MAX;
 	if (reader->fast_owed >= 0.5) {
 		reader->fast_bits |= RECORD_RAN;
 		reader->fast_owed -= 1;
