@@ -82,7 +82,7 @@ static void no_signal_is_lost(void **state)
 	(void)state;
 	target_start(&target, python[0], COUNT_SIGNALS);
 	assert_int_equal(0, stopper_start(&stopper, target.pid));
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 300; i++) {
 		bool stop_first = i % 3 == 0;
 		int answer = -1;
 
@@ -100,7 +100,7 @@ static void no_signal_is_lost(void **state)
 	}
 	stopper_finish(&stopper);
 	/* A stop that waits for an event that never comes takes seconds. */
-	assert_true(test_now_ns() - started < 60000000000ull);
+	assert_true(test_now_ns() - started < 20000000000ull);
 	kill(target.pid, SIGUSR1);
 	assert_int_equal('.', target_byte(&target, TARGET_DEADLINE_MS));
 	assert_true(WIFSIGNALED(target_end(&target, SIGTERM)));
