@@ -14,6 +14,7 @@
 
 #define OTHERS_EVERY_INSTANT 48.0
 #define DRAIN_MAX 16384u
+#define LOOKS_MAX 4 /* at a thread that keeps waking up under them */
 #define OTHERS_PERIOD_NS 500000.0
 
 struct collector {
@@ -250,7 +251,8 @@ static uint8_t blocked_state(const struct collector *collector, const struct kno
 	return STATE_BLOCKED;
 }
 
-/* The stack of a thread other than the sampled one; it does not change without the lock. */
+/* The stack of a thread other than the sampled one; it does not change while the thread does not
+ * run and while it does not hold the lock: look_at sees to that. */
 static void read_other(struct collector *collector, struct known_thread *thread)
 {
 	struct remote_range ranges[INTERPRETER_RANGES_MAX];
@@ -279,11 +281,33 @@ static void read_other(struct collector *collector, struct known_thread *thread)
 		thread->flags |= SAMPLE_OTHER_CORE;
 }
 
+/* Did it take the lock, or run at all, while its stack was read? What was read is then of several
+ * instants; with the frames of 3.8–3.10, which threads hand on to one another, even of several
+ * threads. */
+static bool moved_meanwhile(struct collector *collector, const struct known_thread *thread,
+			    const struct thread_stat *stat, const struct thread_schedstat *before,
+			    struct thread_schedstat *ret_after)
+{
+	struct remote_range ranges[INTERPRETER_RANGES_MAX];
+	size_t count = interpreter_words_ranges(&collector->words, ranges);
+	bool held = interpreter_words_holder(&collector->words) == thread->tstate;
+
+	if (thread_times_schedstat(&thread->times, ret_after) < 0)
+		return true;
+	if (before->slices != ret_after->slices)
+		return true;
+	if (stat->state != 'R')
+		return false;
+	remote_read_ranges(&collector->memory, ranges, count);
+	return held || interpreter_words_holder(&collector->words) == thread->tstate;
+}
+
 /* Look at one thread; what has not run since the last look is as it was. */
 static void look_at(struct collector *collector, struct known_thread *thread)
 {
-	struct thread_schedstat now;
+	struct thread_schedstat now, after;
 	struct thread_stat stat;
+	bool moved;
 
 	if (!thread->times_open || thread_times_schedstat(&thread->times, &now) < 0) {
 		collector->refresh_wanted = true;
@@ -293,10 +317,22 @@ static void look_at(struct collector *collector, struct known_thread *thread)
 	    now.on_cpu_ns == thread->last.on_cpu_ns &&
 	    (thread->state == STATE_BLOCKED || thread->state == STATE_GIL_WAIT))
 		return;
-	if (thread_times_stat(&thread->times, &stat) < 0)
-		return;
-	if (thread->tstate)
-		read_other(collector, thread);
+	/* One that woke up in between is looked at anew: the later instant is the sample. */
+	for (int looks = 0; looks < LOOKS_MAX; looks++) {
+		if (thread_times_stat(&thread->times, &stat) < 0)
+			return;
+		if (thread->tstate)
+			read_other(collector, thread);
+		moved = moved_meanwhile(collector, thread, &stat, &now, &after);
+		now = after;
+		if (!moved)
+			break;
+	}
+	if (moved && thread->stack_known) {
+		thread->stack.v = 0;
+		thread->flags = SAMPLE_NO_STACK | SAMPLE_OTHER_CORE;
+		thread->stack_known = false;
+	}
 	thread->state = stat.state == 'R' ? known_thread_runnable_state(thread, &now, false, 0)
 					  : blocked_state(collector, thread);
 	thread->last = now;

@@ -12,6 +12,7 @@
 /* Nothing could be read for so long, in so many samples: the process runs another program now (an
  * exec, perhaps of the same interpreter), or none. The session looks for it anew. */
 #define FAILURES_MIN 8u
+#define OWNER_TRIES 4
 #define FAST_OWED_MAX 80 /* looks: what 20 ms bring at most */
 #define FAILING_NS 200000000ull
 /* What a tick costs the target beyond our own CPU time: two switches, colder caches. Measured on a
@@ -228,13 +229,59 @@ static bool check_root(struct sampling_reader *reader, struct tick *tick)
 	return false;
 }
 
+/* 3.8–3.10: a function's frame goes from the thread that left it to the next one that calls it, so
+ * that a chain read while the lock changed hands may lead into another thread's stack, and every
+ * call on it is a possible one. Of a thread that may not have had the lock all the while, only a
+ * chain whose leaf is still its leaf is its own; another is read again. False: nothing is known. */
+static bool check_owner(struct sampling_reader *reader, struct tick *tick)
+{
+	struct watched_thread *subject = reader->subject;
+
+	if (reader->runtime.layout.frame_link != FRAME_LINK_HEAP)
+		return true;
+	for (int tries = 0; tries < OWNER_TRIES; tries++) {
+		struct remote_range ranges[INTERPRETER_RANGES_MAX + 1];
+		size_t count = interpreter_words_ranges(&reader->words, ranges);
+		bool held = interpreter_words_holder(&reader->words) == subject->tstate;
+		uint64_t leaf = 0;
+		int depth;
+
+		ranges[count] = (struct remote_range){
+		    {stack_reader_leaf_word(&reader->stacks)}, &leaf, sizeof(leaf)};
+		if (remote_read_ranges(&reader->memory, ranges, count + 1) < 0)
+			return false;
+		if (held && interpreter_words_holder(&reader->words) == subject->tstate)
+			return true;
+		if (tick->depth && leaf == reader->frames[0].address)
+			return true;
+		if (fetch(reader, subject) < 0)
+			return false;
+		depth = stack_reader_walk(&reader->stacks, &subject->prediction, reader->frames,
+					  FRAMES_DEPTH_MAX, &tick->flags);
+		tick->depth = depth > 0 ? (uint32_t)depth : 0;
+		if (!tick->depth)
+			return false;
+	}
+	return false;
+}
+
+static void forget_stack(struct sampling_reader *reader, struct tick *tick)
+{
+	reader->frames[0] = (struct raw_frame){.offset = -1};
+	tick->depth = 1;
+	tick->flags |= STACK_TORN;
+}
+
 static void intern(struct sampling_reader *reader, struct tick *tick)
 {
 	struct record_sample *record = &tick->record;
 	uint64_t generation = interpreter_words_generation(&reader->words);
 	int result;
 
-	if (record->reader == READER_OTHER_CORE) {
+	if (record->reader == READER_OTHER_CORE && !check_owner(reader, tick)) {
+		forget_stack(reader, tick);
+		record->outcome = OUTCOME_TORN;
+	} else if (record->reader == READER_OTHER_CORE) {
 		bool told = check_root(reader, tick) &&
 			    live_top_settle(&reader->top, &reader->stacks, reader->frames,
 					    &tick->depth, FRAMES_DEPTH_MAX);
