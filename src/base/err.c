@@ -10,8 +10,9 @@
 static const struct {
 	int code, status;
 } exit_statuses[] = {
-    {ERR_TORN, ERR_TOO_LITTLE}, {ERR_UNREADABLE, ERR_NO_PROCESS}, {ERR_LIMIT, ERR_FILE},
-    {ERR_MEMORY, ERR_FILE},	{ERR_INTERNAL, ERR_INTERNAL},
+    {ERR_TORN, ERR_TOO_LITTLE},	  {ERR_UNREADABLE, ERR_NO_PROCESS}, {ERR_LIMIT, ERR_FILE},
+    {ERR_MEMORY, ERR_FILE},	  {ERR_TARGET, ERR_NOT_MEASURED},   {ERR_TIMEOUT, ERR_NOT_MEASURED},
+    {ERR_INTERNAL, ERR_INTERNAL},
 };
 
 /* Drops a UTF-8 character that the end of the buffer has cut in two. */

@@ -23,6 +23,8 @@ enum err_code {
 	ERR_UNREADABLE = 65, /* an address of the target is not readable */
 	ERR_LIMIT = 66,	     /* a stated bound was reached */
 	ERR_MEMORY = 67,     /* no memory */
+	ERR_TARGET = 68,     /* what was measured failed by itself: it raised, died */
+	ERR_TIMEOUT = 69,    /* it did not answer within the time that was given */
 	ERR_INTERNAL = 125,  /* our own failure under run/record */
 };
 
