@@ -4,10 +4,15 @@
 #ifndef BENCH_PAIRING_H
 #define BENCH_PAIRING_H
 
+#include <signal.h>
+
 #include "bench/worker.h"
 #include "stats/sequential.h"
 
-enum pair_metric { PAIR_WALL, PAIR_CPU };
+/* The clock whose times are compared. PAIR_AUTO: CPU time where neither side ever gave up the CPU
+ * by itself (then wall time holds nothing more than what other programs took from it), wall time
+ * where one did. The result has one of the first two. */
+enum pair_metric { PAIR_WALL, PAIR_CPU, PAIR_AUTO };
 
 struct pairing_options {
 	struct sequential_plan plan;
@@ -21,6 +26,12 @@ struct pairing_options {
 	void (*progress)(void *context, const struct sequential_state *state, double elapsed_s,
 			 double left_s);
 	void *context;
+	const char *name;     /* of the benchmark in the raw values; NULL: the target's text */
+	const char *unit;     /* NULL: "s" */
+	enum bench_kind kind; /* what is not BENCH_TIME compares the values that it gave */
+	bool count;	      /* probe the exact counters too */
+	/* Set by a signal handler: end now and say what is known. May be NULL. */
+	const volatile sig_atomic_t *stop;
 };
 
 enum verdict {
@@ -34,14 +45,23 @@ enum verdict {
 struct pairing_result {
 	enum verdict verdict;
 	struct sequential_state state;
-	double *log_ratios; /* one a pair */
+	double *log_ratios; /* one a pair, of `metric` */
 	size_t pair_count;
-	struct bench_results *a, *b;		      /* raw values of both sides, a run a pair */
+	/* Raw values of both sides, a run a pair: benchmarks[0] in wall time (or its own unit),
+	 * benchmarks[1], where there is one, "NAME (CPU time)". */
+	struct bench_results *a, *b;
 	struct bench_counters counters_a, counters_b; /* exact where counters_exact says */
 	uint32_t counters_exact, counters_differ;     /* bit per counter: enum pair_counter */
 	double elapsed_s, steal_s;
-	bool off_cpu;  /* a substantial part of the wall time is not CPU time */
-	char *failure; /* NOT_MEASURED: why, and of which side */
+	bool off_cpu;		 /* a substantial part of the wall time is not CPU time */
+	char *failure;		 /* NOT_MEASURED: why, and of which side */
+	enum pair_metric metric; /* PAIR_WALL or PAIR_CPU: what log_ratios are of */
+	int cpu;		 /* that both ran on */
+	double pair_cost_s;	 /* of one more pair, its start-up included; NaN: not known */
+	bool interrupted;	 /* by options.stop */
+	/* Every process of a side gave one same value: there is nothing to estimate, and the
+	 * verdict is that of comparing the two. */
+	bool exact;
 };
 
 enum pair_counter {
@@ -53,15 +73,32 @@ enum pair_counter {
 	PAIR_ALLOCATIONS = 32
 };
 
+/* 0 also where something could not be measured (VERDICT_NOT_MEASURED and `failure`): that is an
+ * answer. Negative only when the comparison itself could not be made (memory, no such CPU). */
 int pairing_run(const struct worker_spec *a, const struct worker_spec *b,
 		const struct pairing_options *options, struct pairing_result *ret_result,
 		struct err *err);
 void pairing_result_release(struct pairing_result *result);
 void pairing_defaults(struct pairing_options *options);
 
+/* A result that says why nothing was measured, for what doesn't even reach the workers (a
+ * benchmark that one side doesn't have). */
+int pairing_not_measured(struct pairing_result *ret_result, const char *failure, struct err *err);
+
 /* "pass", "regression", "improvement", "cannot-tell", "not-measured". */
 const char *verdict_name(enum verdict verdict);
 /* The exit code that PRODUCT.md gives it. */
 int verdict_exit_code(enum verdict verdict);
+/* Of the two, what decides the exit code of a suite: regression, then not measured, then cannot
+ * tell, then the rest. */
+enum verdict verdict_worse(enum verdict one, enum verdict other);
+/* "calls", "bytecodes", … of one bit. */
+const char *pair_counter_name(enum pair_counter counter);
+uint64_t pair_counter_of(const struct bench_counters *counters, enum pair_counter counter);
+
+/* Verdicts of a suite with the error held over all of it: what Holm's procedure at alpha doesn't
+ * carry becomes "cannot tell". */
+int pairing_holm(struct pairing_result *const results[], size_t count, double alpha,
+		 struct err *err);
 
 #endif
