@@ -16,5 +16,9 @@ int summary_of(const double *values, size_t n, struct summary *ret_summary);
 
 /* Linear interpolation between order statistics (Hyndman and Fan 1996, type 7). */
 double quantile_sorted(const double *sorted, size_t n, double p);
+/* Exactly −m for the negated values, whatever the rounding. NaN for n = 0. */
+double median_sorted(const double *sorted, size_t n);
+/* Ascending, in place. No NaN. */
+void sort_numbers(double *values, size_t n);
 
 #endif
