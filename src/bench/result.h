@@ -80,7 +80,10 @@ struct bench_results *bench_results_new(void);
 void bench_results_free(struct bench_results *);
 int bench_results_fact(struct bench_results *, const char *name, const char *value);
 const char *bench_results_fact_of(const struct bench_results *, const char *name); /* or NULL */
-/* Return the new entry (valid until the next addition), NULL: no memory. */
+/* The lists of a result grow by these functions alone: how much room each has follows from its
+ * count. Return the new entry (valid until the next addition), NULL: no memory.
+ * What was measured under several interpreters is one benchmark each, with the parameter "python"
+ * ("3.13.0"); shown side by side. */
 struct benchmark *bench_results_add(struct bench_results *, const char *name, const char *unit,
 				    enum bench_kind kind);
 struct bench_run *benchmark_add_run(struct benchmark *);
@@ -97,8 +100,11 @@ int benchmark_values(const struct benchmark *, double **ret_values, size_t *ret_
  * environment, runs; what bench_results_read gives back whole. */
 int bench_results_write(const struct bench_results *, FILE *file, struct err *err);
 
-/* Files of other tools, told by their content. Hostile until checked. */
+/* Files of other tools, told by their content. Hostile until checked. What a format can't hold is
+ * left out as docs/formats says; what it would refuse (pyperf: a value that isn't above 0) is an
+ * error. A file that has only summaries gives one value and a `failure` that says so. */
 enum bench_format { BENCH_PYROMETER, BENCH_PYPERF, BENCH_PYTEST, BENCH_HYPERFINE, BENCH_ASV };
+/* ret_format may be NULL. */
 int bench_results_read(const char *path, struct bench_results **ret_results,
 		       enum bench_format *ret_format, struct err *err);
 int bench_results_export(const struct bench_results *, enum bench_format format, FILE *file,
