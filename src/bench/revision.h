@@ -27,6 +27,7 @@ struct revisions {
 	char prefix[REVISION_PATH_MAX]; /* from there to where we are: "", or "sub/folder/" */
 	char folder[REVISION_PATH_MAX]; /* of ours, that holds the worktrees; "" none yet */
 	size_t modified, untracked;	/* files with uncommitted changes; files git doesn't know */
+	int lock_fd; /* held while we live, so that the next run can tell what is left over; -1 */
 	struct revision_tree trees[REVISION_TREES_MAX];
 	size_t count;
 };

@@ -1,0 +1,301 @@
+#include "bench/pairing_pair.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/hash_map.h"
+#include "process/proc_text.h"
+#include "process/process.h"
+#include "stats/paired.h"
+#include "stats/summary.h"
+
+#define WARM_UP_SHARE 0.1 /* of a pair's time */
+#define BLOCKS_MIN 2	  /* of each side, without the warm-up: A B B A */
+#define LOOPS_ALIKE 2.0	  /* sides nearer than this run the same number of loops a block */
+/* A worker waits once for each request. More waits than this were the target's own. */
+#define OWN_WAITS_SHARE 0.05
+#define OWN_WAITS_MIN 3
+#define STATUS_SIZE_MAX 8192
+
+double pair_now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+uint64_t pair_random(uint64_t *state)
+{
+	*state += 0x9E3779B97F4A7C15u;
+	return hash_u64(*state);
+}
+
+static bool is_command(const struct pair_plan *plan)
+{
+	return plan->specs[0]->target.kind == TARGET_COMMAND ||
+	       plan->specs[1]->target.kind == TARGET_COMMAND;
+}
+
+static bool must_stop(const struct pair_plan *plan)
+{
+	return (plan->options->stop != NULL && *plan->options->stop) ||
+	       pair_now_s() > plan->deadline_s;
+}
+
+static void copy_text(char *to, size_t size, const char *text)
+{
+	snprintf(to, size, "%s", text != NULL ? text : "");
+}
+
+static int start_side(const struct pair_plan *plan, int side, struct worker **ret_worker,
+		      struct pair_side *measured, struct err *err)
+{
+	struct worker_spec spec = *plan->specs[side];
+	int r;
+
+	spec.seed = plan->seed;
+	spec.cpu = plan->cpu;
+	r = worker_start(&spec, ret_worker, err);
+	if (r < 0)
+		return r;
+	copy_text(measured->python_version, sizeof(measured->python_version),
+		  worker_python_version(*ret_worker));
+	copy_text(measured->implementation, sizeof(measured->implementation),
+		  worker_implementation(*ret_worker));
+	return 0;
+}
+
+/* The loops of a block: where the sides take about as long, the same for both, so that what comes
+ * once a block weighs the same. */
+static int find_loops(const struct pair_plan *plan, struct worker *const workers[2],
+		      struct pair_measured *pair, int *ret_failed, struct err *err)
+{
+	uint64_t loops[2];
+
+	for (int side = 0; side < 2; side++) {
+		loops[side] = plan->loops[side];
+		*ret_failed = side;
+		if (loops[side] == 0) {
+			int r = worker_calibrate(workers[side], plan->options->block_s,
+						 &loops[side], err);
+
+			if (r < 0)
+				return r;
+		}
+		if (loops[side] == 0)
+			loops[side] = 1;
+	}
+	if ((double)loops[0] < LOOPS_ALIKE * (double)loops[1] &&
+	    (double)loops[1] < LOOPS_ALIKE * (double)loops[0])
+		loops[0] = loops[1] = loops[0] < loops[1] ? loops[0] : loops[1];
+	pair->sides[0].loops = loops[0];
+	pair->sides[1].loops = loops[1];
+	return 0;
+}
+
+static int run_block(const struct pair_plan *plan, struct worker *worker, struct pair_side *side,
+		     size_t at, struct err *err)
+{
+	struct block block = {0};
+	int r = worker_block(worker, side->loops, &block, err);
+
+	if (r < 0)
+		return r;
+	if (block.loops == 0)
+		block.loops = side->loops;
+	side->wall[at] = block.wall_s / (double)block.loops;
+	side->cpu[at] = block.cpu_s / (double)block.loops;
+	side->value[at] = block.value;
+	side->causes[at] = block.causes;
+	if (steal_look(plan->steal))
+		side->causes[at] |= CAUSE_STEAL;
+	return 0;
+}
+
+/* Both sides once. Every second turn is the mirror of the one before (A B B A or B A A B), so that
+ * drift and who comes first cancel within the pair; which of the two it is, chance decides. */
+static int run_turn(const struct pair_plan *plan, struct worker *const workers[2],
+		    struct pair_measured *pair, uint64_t *random, int *ret_failed, struct err *err)
+{
+	size_t at = pair->blocks, counted = at - pair->warmups;
+	bool mirrored = at > pair->warmups && counted % 2 == 1;
+	int first = mirrored ? !pair->order[at - 1] : (int)(pair_random(random) & 1);
+
+	pair->order[at] = (uint8_t)first;
+	for (int turn = 0; turn < 2; turn++) {
+		int side = turn == 0 ? first : !first, r;
+
+		*ret_failed = side;
+		r = run_block(plan, workers[side], &pair->sides[side], at, err);
+		if (r < 0)
+			return r;
+	}
+	pair->blocks++;
+	return 0;
+}
+
+static int warm_up(const struct pair_plan *plan, struct worker *const workers[2],
+		   struct pair_measured *pair, uint64_t *random, int *ret_failed, struct err *err)
+{
+	double end_s = pair_now_s() + WARM_UP_SHARE * plan->options->pair_s;
+	int r = 0;
+
+	if (is_command(plan) && !plan->first)
+		return 0;
+	do {
+		r = run_turn(plan, workers, pair, random, ret_failed, err);
+		pair->warmups = pair->blocks;
+	} while (r == 0 && !is_command(plan) && plan->options->kind == BENCH_TIME &&
+		 pair_now_s() < end_s && pair->blocks < PAIR_BLOCKS_MAX / 2 && !must_stop(plan));
+	return r;
+}
+
+/* How often the process gave up the CPU by itself; false: not known. */
+static bool read_waits(const struct worker *worker, uint64_t *ret_waits)
+{
+	char text[STATUS_SIZE_MAX];
+	size_t size;
+
+	return proc_read(worker_pid(worker), "status", text, sizeof(text), &size, NULL) == 0 &&
+	       proc_find_number(text, size, "voluntary_ctxt_switches", 10, ret_waits);
+}
+
+static int run_blocks(const struct pair_plan *plan, struct worker *const workers[2],
+		      struct pair_measured *pair, uint64_t *random, enum pair_outcome *ret_outcome,
+		      int *ret_failed, struct err *err)
+{
+	double end_s = pair_now_s() + plan->options->pair_s;
+	bool timed = plan->options->kind == BENCH_TIME;
+
+	for (;;) {
+		size_t counted = pair->blocks - pair->warmups;
+		bool mirrored = counted % 2 == 0;
+		int r;
+
+		if (counted >= BLOCKS_MIN && mirrored && (!timed || pair_now_s() >= end_s))
+			break;
+		if (pair->blocks >= PAIR_BLOCKS_MAX)
+			break;
+		if (must_stop(plan)) {
+			*ret_outcome = PAIR_GIVEN_UP;
+			return 0;
+		}
+		r = run_turn(plan, workers, pair, random, ret_failed, err);
+		if (r < 0)
+			return r;
+	}
+	*ret_outcome = PAIR_COMPLETE;
+	return 0;
+}
+
+static double median_of(const double *values, size_t count)
+{
+	struct summary summary;
+
+	if (count == 0 || summary_of(values, count, &summary) < 0)
+		return NAN;
+	return summary.median;
+}
+
+static void judge_waits(struct pair_side *side, size_t first, size_t blocks, bool known,
+			uint64_t waits)
+{
+	double shares[PAIR_BLOCKS_MAX];
+	size_t count = 0;
+	double own = known ? (double)waits - (double)(blocks - first) : INFINITY;
+
+	for (size_t i = first; i < blocks; i++)
+		if (side->wall[i] > 0)
+			shares[count++] = 1 - side->cpu[i] / side->wall[i];
+	side->off_share = median_of(shares, count);
+	side->gave_up_cpu = own > OWN_WAITS_MIN + OWN_WAITS_SHARE * (double)(blocks - first);
+}
+
+static int run_workers(const struct pair_plan *plan, struct worker *const workers[2],
+		       struct pair_measured *pair, uint64_t *random, enum pair_outcome *ret_outcome,
+		       int *ret_failed, struct err *err)
+{
+	uint64_t before[2] = {0, 0}, after[2] = {0, 0};
+	bool known[2];
+	int r = find_loops(plan, workers, pair, ret_failed, err);
+
+	if (r == 0)
+		r = warm_up(plan, workers, pair, random, ret_failed, err);
+	if (r < 0)
+		return r;
+	for (int side = 0; side < 2; side++)
+		known[side] = !is_command(plan) && read_waits(workers[side], &before[side]);
+	r = run_blocks(plan, workers, pair, random, ret_outcome, ret_failed, err);
+	if (r < 0)
+		return r;
+	for (int side = 0; side < 2; side++) {
+		known[side] = known[side] && read_waits(workers[side], &after[side]);
+		judge_waits(&pair->sides[side], pair->warmups, pair->blocks, known[side],
+			    after[side] - before[side]);
+	}
+	return 0;
+}
+
+int pair_measure(const struct pair_plan *plan, uint64_t *random, struct pair_measured *ret_pair,
+		 enum pair_outcome *ret_outcome, int *ret_failed, struct err *err)
+{
+	struct worker *workers[2] = {NULL, NULL};
+	int first = (int)(pair_random(random) & 1), r = 0;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	memset(ret_pair, 0, sizeof(*ret_pair));
+	ret_pair->start_s = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+	bench_counters_clear(&ret_pair->sides[0].counters);
+	bench_counters_clear(&ret_pair->sides[1].counters);
+	for (int turn = 0; turn < 2 && r == 0; turn++) {
+		int side = turn == 0 ? first : !first;
+
+		*ret_failed = side;
+		r = start_side(plan, side, &workers[side], &ret_pair->sides[side], err);
+	}
+	if (r == 0)
+		r = run_workers(plan, workers, ret_pair, random, ret_outcome, ret_failed, err);
+	for (int side = 0; side < 2; side++) {
+		int ended = 0;
+
+		if (workers[side] != NULL)
+			ended = worker_end(workers[side], &ret_pair->sides[side].counters,
+					   r == 0 ? err : NULL);
+		if (ended < 0 && r == 0) {
+			*ret_failed = side;
+			r = ended;
+		}
+	}
+	return r;
+}
+
+double pair_ratio(const struct pair_measured *pair, enum pair_metric metric)
+{
+	const double *a = metric == PAIR_CPU ? pair->sides[0].cpu : pair->sides[0].wall;
+	const double *b = metric == PAIR_CPU ? pair->sides[1].cpu : pair->sides[1].wall;
+	double kept_a[PAIR_BLOCKS_MAX], kept_b[PAIR_BLOCKS_MAX];
+	uint8_t order[PAIR_BLOCKS_MAX];
+	size_t count = 0, counted = pair->blocks - pair->warmups;
+
+	for (size_t i = pair->warmups; i < pair->blocks; i++) {
+		if (!(a[i] > 0) || !(b[i] > 0) || !isfinite(a[i]) || !isfinite(b[i]))
+			continue;
+		kept_a[count] = a[i];
+		kept_b[count] = b[i];
+		order[count++] = pair->order[i];
+	}
+	if (count == 0 || count * 2 < counted)
+		return NAN;
+	return pair_log_ratio(kept_a, kept_b, order, count);
+}
+
+double pair_value(const struct pair_measured *pair, int side)
+{
+	return median_of(pair->sides[side].value + pair->warmups, pair->blocks - pair->warmups);
+}
