@@ -9,14 +9,15 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json_write.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
+#include "commands/pid_operand.h"
 #include "cpython/layout/runtime_find.h"
 #include "process/process.h"
 #include "sampler/thread_dump.h"
@@ -221,13 +222,12 @@ static void examine_stacks(struct findings *findings, int pid)
 {
 	struct thread_dump dump;
 	struct err err = {0};
-	struct timespec before, after;
+	uint64_t before_ns = clock_ns(CLOCK_MONOTONIC), took_ns;
 	size_t named = 0;
 	int result;
 
-	clock_gettime(CLOCK_MONOTONIC, &before);
 	result = thread_dump_take(pid, &dump, &err);
-	clock_gettime(CLOCK_MONOTONIC, &after);
+	took_ns = clock_ns(CLOCK_MONOTONIC) - before_ns;
 	if (result < 0) {
 		add_error(findings, "stacks", &err);
 		return;
@@ -235,10 +235,8 @@ static void examine_stacks(struct findings *findings, int pid)
 	for (size_t i = 0; i < dump.count; i++)
 		named += dump.threads[i].name != NULL;
 	add(findings, GRADE_OK, "stacks", "%zu thread%s read in %.1f ms, %zu with %s Python name%s",
-	    dump.count, dump.count == 1 ? "" : "s",
-	    (double)(after.tv_sec - before.tv_sec) * 1e3 +
-		(double)(after.tv_nsec - before.tv_nsec) / 1e6,
-	    named, named == 1 ? "its" : "their", named == 1 ? "" : "s");
+	    dump.count, dump.count == 1 ? "" : "s", (double)took_ns / 1e6, named,
+	    named == 1 ? "its" : "their", named == 1 ? "" : "s");
 	thread_dump_release(&dump);
 }
 
@@ -374,24 +372,15 @@ static int doctor_main(const void *values, int operand_count, char **operands, s
 {
 	const struct doctor_options *options = values;
 	struct findings findings = {.count = 0};
-	long pid = options->pid;
+	int pid;
+	int result =
+	    pid_operand(options->pid, operand_count, operands, "pyrometer doctor PID", &pid, err);
 
-	if (operand_count == 1 && !pid) {
-		char *end;
-
-		pid = strtol(operands[0], &end, 10);
-		if (*end || pid <= 0 || pid > INT32_MAX)
-			pid = -1;
-	}
-	if (operand_count > 1 || (operand_count == 1 && options->pid) || pid < 0) {
-		err_set(err, ERR_USAGE, "which process?");
-		err_why(err, "`%s` is not one process id", operands[0]);
-		err_next(err, "pyrometer doctor PID");
-		return -ERR_USAGE;
-	}
+	if (result < 0)
+		return result;
 	examine_machine(&findings);
 	if (pid > 0)
-		examine_process(&findings, (int)pid);
+		examine_process(&findings, pid);
 	if (options->json)
 		print_json(&findings);
 	else

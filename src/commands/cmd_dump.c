@@ -1,15 +1,17 @@
 /* pyrometer dump: the stack of every thread of a process, now. */
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "base/err.h"
 #include "base/json_write.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
+#include "commands/pid_operand.h"
 #include "profile/profile.h"
 #include "sampler/thread_dump.h"
+
+#define DUMP_USAGE "pyrometer dump -p PID"
 
 struct dump_options {
 	int32_t pid;
@@ -159,36 +161,15 @@ static void print_json(const struct thread_dump *dump, int pid)
 	putchar('\n');
 }
 
-/* -p PID or the one operand. */
-static int choose_pid(const struct dump_options *options, int count, char **operands, int *ret_pid,
-		      struct err *err)
-{
-	char *end;
-	long pid = options->pid;
-
-	if (!pid && count == 1) {
-		pid = strtol(operands[0], &end, 10);
-		if (*end || pid <= 0 || pid > INT32_MAX)
-			pid = 0;
-	}
-	if (pid && (count == 0 || !options->pid)) {
-		*ret_pid = (int)pid;
-		return 0;
-	}
-	err_set(err, ERR_USAGE, "which process?");
-	err_why(err, count ? "`%s` is not one process id" : "no process id was given%s",
-		count ? operands[0] : "");
-	err_next(err, "pyrometer dump -p PID");
-	return -ERR_USAGE;
-}
-
 static int dump_main(const void *values, int operand_count, char **operands, struct err *err)
 {
 	const struct dump_options *options = values;
 	struct thread_dump dump;
 	int pid, result;
 
-	result = choose_pid(options, operand_count, operands, &pid, err);
+	result = pid_operand(options->pid, operand_count, operands, DUMP_USAGE, &pid, err);
+	if (result == 0 && !pid)
+		result = pid_operand_missing(DUMP_USAGE, err);
 	if (result == 0)
 		result = thread_dump_take(pid, &dump, err);
 	if (result < 0)

@@ -2,10 +2,9 @@
 #include "sampler/collector.h"
 
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "cpython/walk/threads.h"
 #include "sampler/interpreter_words.h"
@@ -35,7 +34,6 @@ struct collector {
 	struct raw_frame *frames;
 	struct thread_table threads;
 	struct random_state random;
-	uint64_t gil_low, gil_high; /* where the lock lies: a futex in it is a wait for it */
 	size_t living;
 	bool refresh_wanted;
 	struct err failure;
@@ -55,24 +53,6 @@ static bool own_stack(void *context, uint32_t key, const struct keyed_frame *fra
 	struct collector *collector = context;
 
 	return name_table_stack(&collector->own_names, key, frames, depth, flags, NULL) == 0;
-}
-
-static void find_gil_range(struct collector *collector)
-{
-	const struct layout_offsets *at = &collector->runtime.layout.at;
-	uint64_t gil = 0;
-
-	if (collector->runtime.layout.gil_in_runtime) {
-		if (at->runtime_gil_struct >= 0)
-			gil = collector->runtime.address.v + (uint64_t)at->runtime_gil_struct;
-	} else if (remote_read_u64(
-		       &collector->memory,
-		       (struct raddr){collector->words.interp + (uint64_t)at->interp_gil_ptr},
-		       &gil) < 0) {
-		gil = 0;
-	}
-	collector->gil_low = gil;
-	collector->gil_high = gil && at->gil_size > 0 ? gil + (uint64_t)at->gil_size : gil;
 }
 
 int collector_new(struct profile_builder *builder, struct process_id process, pid_t pid,
@@ -110,7 +90,6 @@ int collector_new(struct profile_builder *builder, struct process_id process, pi
 	}
 	collector->own_source.resolve_now = true;
 	interpreter_words_find(&collector->words, &collector->memory, runtime);
-	find_gil_range(collector);
 	collector_refresh(collector, 0);
 	*ret_collector = collector;
 	return 0;
@@ -244,9 +223,8 @@ static uint8_t blocked_state(const struct collector *collector, const struct kno
 {
 	struct thread_syscall call;
 
-	if (collector->gil_high > collector->gil_low &&
-	    thread_times_syscall(&thread->times, &call) == 0 && call.number == SYS_futex &&
-	    call.arguments[0] >= collector->gil_low && call.arguments[0] < collector->gil_high)
+	if (thread_times_syscall(&thread->times, &call) == 0 &&
+	    interpreter_words_waits_for_gil(&collector->words, &call))
 		return STATE_GIL_WAIT;
 	return STATE_BLOCKED;
 }
@@ -520,12 +498,7 @@ int collector_drain(struct collector *collector, struct sample_counts *counts, s
 		}
 	}
 	counts->stacks_truncated = collector->reader_names.stacks_truncated;
-	if (collector->refresh_wanted) {
-		struct timespec ts;
-
-		clock_gettime(CLOCK_MONOTONIC, &ts);
-		collector_refresh(collector, (uint64_t)ts.tv_sec * 1000000000ull +
-						 (uint64_t)ts.tv_nsec - collector->origin_ns);
-	}
+	if (collector->refresh_wanted)
+		collector_refresh(collector, clock_ns(CLOCK_MONOTONIC) - collector->origin_ns);
 	return 0;
 }

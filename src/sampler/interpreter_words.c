@@ -2,21 +2,23 @@
 #include "sampler/interpreter_words.h"
 
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "base/err.h"
+#include "system/thread_times.h"
 
 static int find_gil(struct interpreter_words *words, const struct remote_memory *memory,
 		    const struct runtime *runtime)
 {
 	const struct layout_offsets *at = &runtime->layout.at;
-	uint64_t locked, holder, low, high;
+	uint64_t locked, holder, low, high, gil = 0;
 
 	if (runtime->layout.gil_in_runtime) {
+		if (at->runtime_gil_struct >= 0)
+			gil = runtime->address.v + (uint64_t)at->runtime_gil_struct;
 		locked = runtime->address.v + (uint64_t)at->runtime_gil_locked;
 		holder = runtime->address.v + (uint64_t)at->runtime_gil_last_holder;
 	} else {
-		uint64_t gil;
-
 		if (remote_read_u64(memory,
 				    (struct raddr){words->interp + (uint64_t)at->interp_gil_ptr},
 				    &gil) < 0 ||
@@ -29,6 +31,8 @@ static int find_gil(struct interpreter_words *words, const struct remote_memory 
 	high = locked < holder ? holder + 8 : (locked + 4 > holder + 8 ? locked + 4 : holder + 8);
 	if (high - low > sizeof(words->gil_bytes))
 		return -ERR_INTERNAL;
+	words->gil_low = gil;
+	words->gil_high = gil && at->gil_size > 0 ? gil + (uint64_t)at->gil_size : gil;
 	words->gil_address = low;
 	words->gil_span = (uint32_t)(high - low);
 	words->locked_at = (int32_t)(locked - low);
@@ -83,6 +87,13 @@ uint64_t interpreter_words_holder(const struct interpreter_words *words)
 	memcpy(&holder, words->gil_bytes + words->holder_at, sizeof(holder));
 	/* −1 before the lock is made. */
 	return locked == 1 && !(holder & 7) ? holder : 0;
+}
+
+bool interpreter_words_waits_for_gil(const struct interpreter_words *words,
+				     const struct thread_syscall *call)
+{
+	return call->number == SYS_futex && call->arguments[0] >= words->gil_low &&
+	       call->arguments[0] < words->gil_high;
 }
 
 uint64_t interpreter_words_generation(const struct interpreter_words *words)

@@ -7,6 +7,8 @@
 #include "cpython/layout/runtime_find.h"
 #include "process/remote_memory.h"
 
+struct thread_syscall;
+
 #define INTERPRETER_RANGES_MAX 3
 
 struct interpreter_words {
@@ -14,6 +16,7 @@ struct interpreter_words {
 	uint64_t interp;			 /* main interpreter */
 	uint64_t gil_address;			 /* of the span that holds locked and last_holder */
 	uint64_t gc_address, generation_address; /* 0: this version has none */
+	uint64_t gil_low, gil_high;		 /* all of the lock; equal where it is not known */
 	uint32_t gil_span;
 	int32_t locked_at, holder_at; /* inside the span */
 	uint8_t gil_bytes[256];
@@ -29,6 +32,9 @@ size_t interpreter_words_ranges(struct interpreter_words *words,
 				struct remote_range ranges[INTERPRETER_RANGES_MAX]);
 /* After the ranges were read: the thread state that holds the lock, 0 nobody. */
 uint64_t interpreter_words_holder(const struct interpreter_words *words);
+/* Is this call a wait for the lock? All versions wait on a condition inside it, by futex. */
+bool interpreter_words_waits_for_gil(const struct interpreter_words *words,
+				     const struct thread_syscall *call);
 /* UINT64_MAX where the version has no count. */
 uint64_t interpreter_words_generation(const struct interpreter_words *words);
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "sampler/call_sites.h"
 #include "sampler/interpreter_words.h"
 #include "sampler/live_top.h"
@@ -56,14 +57,6 @@ struct sampling_reader {
 	atomic_uint_fast64_t cpu_ns, stolen_ns, rate_mhz;
 	atomic_int cpu_now;
 };
-
-static inline uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
-}
 
 /* Takes one sample and puts its record into the ring; then follows the target's thread to its core,
  * or off it. instant_ns: when it was due, 0 where there is no schedule. Hot path. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "sampler/collector.h"
 #include "system/cpu.h"
@@ -65,10 +66,7 @@ struct session {
 
 static uint64_t now_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t session_elapsed_ns(const struct session *session)
@@ -76,26 +74,17 @@ uint64_t session_elapsed_ns(const struct session *session)
 	return now_ns() - session->origin_ns;
 }
 
-static uint64_t own_cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
-}
-
 int session_new(const struct session_options *options, const struct session_sink *sink,
 		struct session **ret_session, struct err *err)
 {
 	struct session *session = mem_zalloc(1, sizeof(*session));
-	struct timespec real;
 
 	if (!session)
 		return err_set(err, ERR_MEMORY, "no memory for a session");
 	session->options = *options;
 	session->sink = *sink;
 	session->origin_ns = now_ns();
-	session->cpu_start_ns = own_cpu_ns();
+	session->cpu_start_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	if (!session->options.seed)
 		session->options.seed = session->origin_ns ^ (uint64_t)getpid() << 32;
 	session->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -104,9 +93,7 @@ int session_new(const struct session_options *options, const struct session_sink
 		session_free(session);
 		return err_set(err, ERR_MEMORY, "no memory or descriptor for a session");
 	}
-	clock_gettime(CLOCK_REALTIME, &real);
-	profile_builder_meta(session->builder)->started_unix_ns =
-	    (uint64_t)real.tv_sec * 1000000000ull + (uint64_t)real.tv_nsec;
+	profile_builder_meta(session->builder)->started_unix_ns = clock_ns(CLOCK_REALTIME);
 	*ret_session = session;
 	return 0;
 }
@@ -183,7 +170,7 @@ static void fill_meta(struct session *session)
 		stolen += target->past_stolen_ns + status.stolen_ns;
 	}
 	meta->duration_ns = session_elapsed_ns(session);
-	meta->self_cpu_ns = own_cpu_ns() - session->cpu_start_ns;
+	meta->self_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - session->cpu_start_ns;
 	meta->stolen_ns = stolen;
 	meta->budget = session->options.rate_hz == 0 ? session->options.budget : 0;
 	meta->reader = (uint8_t)session->options.reader;

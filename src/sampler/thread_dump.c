@@ -2,7 +2,6 @@
 #include "sampler/thread_dump.h"
 
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -23,7 +22,6 @@ struct dumper {
 	struct interpreter_words words;
 	struct stack_prediction *prediction;
 	struct raw_frame *frames, *again;
-	uint64_t gil_low, gil_high;
 };
 
 static int read_once(struct dumper *dumper, uint64_t tstate, struct raw_frame *frames,
@@ -115,8 +113,7 @@ static uint8_t thread_state(struct dumper *dumper, const struct dump_thread *thr
 		if (state == STATE_ON_CPU && thread->holds_gil && dumper->words.gc_collecting)
 			state = STATE_GC;
 		if (state == STATE_BLOCKED && thread_times_syscall(&times, &call) == 0 &&
-		    call.number == SYS_futex && call.arguments[0] >= dumper->gil_low &&
-		    call.arguments[0] < dumper->gil_high)
+		    interpreter_words_waits_for_gil(&dumper->words, &call))
 			state = STATE_GIL_WAIT;
 	}
 	thread_times_release(&times);
@@ -165,23 +162,6 @@ static void name_thread(void *context, uint64_t ident, const char *name)
 			dump->threads[i].name = mem_copy_text(name);
 }
 
-static void find_gil(struct dumper *dumper)
-{
-	const struct layout *layout = &dumper->dump->runtime.layout;
-	uint64_t gil = 0;
-
-	if (!layout->gil_in_runtime)
-		remote_read_u64(
-		    &dumper->memory,
-		    (struct raddr){dumper->words.interp + (uint64_t)layout->at.interp_gil_ptr},
-		    &gil);
-	else if (layout->at.runtime_gil_struct >= 0)
-		gil = dumper->dump->runtime.address.v + (uint64_t)layout->at.runtime_gil_struct;
-	dumper->gil_low = gil;
-	dumper->gil_high =
-	    gil && layout->at.gil_size > 0 ? gil + (uint64_t)layout->at.gil_size : gil;
-}
-
 static int take(struct dumper *dumper, struct err *err)
 {
 	struct thread_dump *dump = dumper->dump;
@@ -222,7 +202,6 @@ int thread_dump_take(int pid, struct thread_dump *ret_dump, struct err *err)
 	if (result < 0)
 		return err_set(err, (enum err_code) - result,
 			       "the interpreter of process %d is not ready", pid);
-	find_gil(&dumper);
 	dumper.frames = mem_alloc(FRAMES_DEPTH_MAX * sizeof(*dumper.frames));
 	dumper.again = mem_alloc(FRAMES_DEPTH_MAX * sizeof(*dumper.again));
 	dumper.prediction = mem_zalloc(1, sizeof(*dumper.prediction));

@@ -7,9 +7,6 @@
 #include "base/err.h"
 #include "cpython/walk/threads.h"
 
-/* glibc's struct pthread keeps the kernel's thread id here (nptl/descr.h, x86-64, 2.17–2.41). */
-#define PTHREAD_TID_OFFSET 0x2d0u
-
 int watched_threads_init(struct watched_threads *watched, const struct remote_memory *memory,
 			 const struct layout *layout, pid_t pid)
 {
@@ -64,7 +61,7 @@ struct watched_thread *watched_thread_for(struct watched_threads *watched, uint6
 void watched_thread_identify(struct watched_threads *watched, struct watched_thread *thread,
 			     uint64_t word)
 {
-	uint32_t tid = 0;
+	uint32_t tid;
 
 	if (thread->word == word && thread->times_open)
 		return;
@@ -72,9 +69,8 @@ void watched_thread_identify(struct watched_threads *watched, struct watched_thr
 	thread->word = word;
 	if (watched->layout->at.tstate_native_thread_id >= 0)
 		tid = (uint32_t)word;
-	else if (word && remote_read_u32(watched->memory, (struct raddr){word + PTHREAD_TID_OFFSET},
-					 &tid) < 0)
-		tid = 0;
+	else
+		tid = python_thread_id_of_pthread(watched->memory, word);
 	if (!tid || tid > INT32_MAX)
 		return;
 	if (watched->other_pid_namespace)

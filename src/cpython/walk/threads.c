@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* glibc: nptl/descr.h, struct pthread.tid on x86-64; pthread_self() is the struct's address. */
+/* glibc (2.17–2.41): nptl/descr.h, struct pthread.tid on x86-64; pthread_self() is the struct's
+ * address. */
 #define PTHREAD_TID_OFFSET 0x2d0
 
 static struct raddr plus(struct raddr address, int64_t offset)
@@ -123,12 +124,13 @@ pid_t python_thread_id_outside(pid_t pid, pid_t inside)
 	return found;
 }
 
-static uint64_t pthread_tid(const struct remote_memory *memory, uint64_t pthread)
+uint32_t python_thread_id_of_pthread(const struct remote_memory *memory, uint64_t pthread)
 {
 	uint32_t tid;
 
 	if (pthread == 0 ||
-	    remote_read_u32(memory, (struct raddr){pthread + PTHREAD_TID_OFFSET}, &tid))
+	    remote_read_u32(memory, (struct raddr){pthread + PTHREAD_TID_OFFSET}, &tid) ||
+	    tid > INT32_MAX)
 		return 0;
 	return tid;
 }
@@ -141,7 +143,7 @@ static void fill_native_id(const struct remote_memory *memory, const struct tid_
 	uint64_t tid = live ? tid_map_ours(map, stated) : stated;
 
 	if (tid == 0) {
-		uint64_t other = pthread_tid(memory, thread->ident);
+		uint64_t other = python_thread_id_of_pthread(memory, thread->ident);
 
 		tid = live ? tid_map_ours(map, other) : other;
 	}

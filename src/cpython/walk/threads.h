@@ -28,6 +28,9 @@ int python_threads_list(const struct remote_memory *, const struct runtime *,
 /* Whether the process has another PID namespace than we (a container): then what it keeps of its
  * threads' ids are numbers of that namespace. Two calls of stat. */
 bool python_in_other_pid_namespace(pid_t pid);
+/* The kernel's id of a thread, as its process knows it, from glibc's own record of it: `pthread` is
+ * what pthread_self() gives there. 0: none, or not readable. Not checked to be a living thread. */
+uint32_t python_thread_id_of_pthread(const struct remote_memory *, uint64_t pthread);
 /* Our number of the thread that the process itself knows as `inside`; 0: it has none such. Opens a
  * file for each thread: once for a thread, not for each sample. */
 pid_t python_thread_id_outside(pid_t pid, pid_t inside);
