@@ -34,7 +34,8 @@ int stack_source_init(struct stack_source *source, const struct remote_memory *m
 	source->stacks = mem_zalloc(source->stack_capacity, sizeof(*source->stacks));
 	source->keyed = mem_alloc((FRAMES_DEPTH_MAX + 1) * sizeof(*source->keyed));
 	source->span_bytes = mem_alloc((size_t)source->span.size * REMOTE_RANGES_MAX);
-	if (source->codes && source->stacks && source->keyed && source->span_bytes)
+	source->last = mem_alloc((FRAMES_DEPTH_MAX + 1) * sizeof(*source->last));
+	if (source->codes && source->stacks && source->keyed && source->last && source->span_bytes)
 		return 0;
 	stack_source_release(source);
 	return -ERR_MEMORY;
@@ -45,6 +46,7 @@ void stack_source_release(struct stack_source *source)
 	mem_free(source->codes);
 	mem_free(source->stacks);
 	mem_free(source->keyed);
+	mem_free(source->last);
 	mem_free(source->span_bytes);
 	memset(source, 0, sizeof(*source));
 }
@@ -172,38 +174,57 @@ static int check_add(struct stack_source *source, struct check_list *list, uint6
 	return 0;
 }
 
-/* Which codes of the stack must be compared now; new ones always. */
-static int check_codes(struct stack_source *source, const struct raw_frame *frames, uint32_t depth)
+/* Frames [from, to) of the stack: codes that are new, and with `known` the others too. */
+static int check_range(struct stack_source *source, struct check_list *list,
+		       const struct raw_frame *frames, uint32_t from, uint32_t to, bool known)
 {
-	struct check_list list = {.count = 0};
-	uint32_t turn_from = depth > CHECK_LEAVES ? source->turn % (depth - CHECK_LEAVES) : 0;
-	bool all = depth <= CHECK_ALL_DEPTH || source->check_all != 0;
-	bool skip = source->sparse && source->turn % CHECK_SPARSE != 0;
 	uint64_t last = 0;
 
-	for (uint32_t i = 0; i < depth; i++) {
+	for (uint32_t i = from; i < to; i++) {
 		const struct code_slot *slot;
 		uint64_t address = frames[i].code;
-		bool compare;
+		bool compare = known;
 		int result;
 
 		if (!address || address == last)
 			continue;
 		last = address;
-		slot = code_slot(source->codes, source->code_capacity, address);
-		compare = !slot->address;
-		if (source->have_generation)
-			compare = compare || slot->generation != source->epoch;
-		else
-			compare =
-			    compare || (!skip && (all || i < CHECK_LEAVES ||
-						  (i - CHECK_LEAVES - turn_from) < CHECK_IN_TURN));
-		if (!compare)
-			continue;
-		result = check_add(source, &list, address);
+		if (!compare) {
+			slot = code_slot(source->codes, source->code_capacity, address);
+			compare = !slot->address ||
+				  (source->have_generation && slot->generation != source->epoch);
+		}
+		result = compare ? check_add(source, list, address) : 0;
 		if (result < 0)
 			return result;
 	}
+	return 0;
+}
+
+/* Which codes of the stack must be compared now; new ones always. Only the `fresh` leaf-most frames
+ * may have any. */
+static int check_codes(struct stack_source *source, const struct raw_frame *frames, uint32_t depth,
+		       uint32_t fresh)
+{
+	struct check_list list = {.count = 0};
+	uint32_t leaves = depth < CHECK_LEAVES ? depth : CHECK_LEAVES;
+	uint32_t turn = depth > leaves ? leaves + source->turn % (depth - leaves) : depth;
+	uint32_t turn_end = depth - turn < CHECK_IN_TURN ? depth : turn + CHECK_IN_TURN;
+	bool all = depth <= CHECK_ALL_DEPTH || source->check_all != 0;
+	bool skip = source->have_generation || (source->sparse && source->turn % CHECK_SPARSE != 0);
+	int result;
+
+	if (!skip && all) {
+		result = check_range(source, &list, frames, 0, depth, true);
+	} else {
+		result = check_range(source, &list, frames, 0, fresh, false);
+		if (result == 0 && !skip)
+			result = check_range(source, &list, frames, 0, leaves, true);
+		if (result == 0 && !skip)
+			result = check_range(source, &list, frames, turn, turn_end, true);
+	}
+	if (result < 0)
+		return result;
 	source->turn++;
 	if (source->check_all && !skip)
 		source->check_all--;
@@ -250,36 +271,76 @@ static inline uint64_t fold_multiply(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Keys of the frames, and the hash of all of them. */
-static void key_frames(struct stack_source *source, const struct raw_frame *frames, uint32_t depth,
-		       uint32_t flags, uint64_t ret_hash[2])
+/* How many frames from the root on are as they were in the last stack, with the same keys. */
+static uint32_t shared_with_last(const struct stack_source *source, const struct raw_frame *frames,
+				 uint32_t depth)
 {
-	uint64_t first = source->seed ^ flags,
-		 second = source->seed * 0x9e3779b97f4a7c15ull ^ depth;
+	uint32_t most = depth < source->last_depth ? depth : source->last_depth, shared = 0;
+
+	if (source->last_epoch != source->epoch || source->last_reused != source->reused)
+		return 0;
+	while (shared < most) {
+		const struct raw_frame *frame = &frames[depth - 1 - shared];
+		const struct stack_part *part = &source->last[shared];
+
+		if (frame->code != part->code || frame->offset != part->offset)
+			break;
+		shared++;
+	}
+	return shared;
+}
+
+/* Keys of the frames that the last stack did not have, and the hash of all of them. */
+static void key_frames(struct stack_source *source, const struct raw_frame *frames, uint32_t depth,
+		       uint32_t shared, uint32_t flags, uint64_t ret_hash[2])
+{
+	struct stack_part part = {.hash = {source->seed, ~source->seed}};
 	uint64_t last = 0;
 	uint32_t last_key = 0;
 
-	source->last_torn = false;
-	for (uint32_t i = 0; i < depth; i++) {
+	if (shared)
+		part = source->last[shared - 1];
+	for (uint32_t i = shared; i < depth; i++) {
+		const struct raw_frame *frame = &frames[depth - 1 - i];
 		uint64_t word;
 
-		if (!frames[i].code) {
-			source->keyed[i] = (struct keyed_frame){0, -1};
-			source->last_torn = true;
+		part.code = frame->code;
+		part.offset = frame->offset;
+		if (!frame->code) {
+			part.code_key = 0;
+			part.torn = true;
 		} else {
-			if (frames[i].code != last) {
-				last = frames[i].code;
+			if (frame->code != last) {
+				last = frame->code;
 				last_key =
 				    code_slot(source->codes, source->code_capacity, last)->code_key;
 			}
-			source->keyed[i] = (struct keyed_frame){last_key, frames[i].offset};
+			part.code_key = last_key;
 		}
-		memcpy(&word, &source->keyed[i], sizeof(word));
-		first = fold_multiply(first ^ word, 0xa0761d6478bd642full);
-		second = fold_multiply(second + word, 0xe7037ed1a0b428dbull) + first;
+		word = (uint64_t)part.code_key << 32 | (uint32_t)(frame->code ? frame->offset : -1);
+		part.hash[0] = fold_multiply(part.hash[0] ^ word, 0xa0761d6478bd642full);
+		part.hash[1] =
+		    fold_multiply(part.hash[1] + word, 0xe7037ed1a0b428dbull) + part.hash[0];
+		source->last[i] = part;
 	}
-	ret_hash[0] = first;
-	ret_hash[1] = second | 1;
+	source->last_depth = depth;
+	source->last_epoch = source->epoch;
+	source->last_reused = source->reused;
+	source->last_torn = part.torn;
+	ret_hash[0] = fold_multiply(part.hash[0] ^ flags, 0x9e3779b97f4a7c15ull) + depth;
+	ret_hash[1] = (part.hash[1] + flags) | 1;
+}
+
+/* Leaf first, as the sink takes them. */
+static const struct keyed_frame *keyed_frames(struct stack_source *source, uint32_t depth)
+{
+	for (uint32_t i = 0; i < depth; i++) {
+		const struct stack_part *part = &source->last[depth - 1 - i];
+
+		source->keyed[i] =
+		    (struct keyed_frame){part->code_key, part->code_key ? part->offset : -1};
+	}
+	return source->keyed;
 }
 
 int stack_source_intern(struct stack_source *source, const struct raw_frame *frames, uint32_t depth,
@@ -287,6 +348,7 @@ int stack_source_intern(struct stack_source *source, const struct raw_frame *fra
 {
 	struct stack_slot *slot;
 	uint64_t hash[2];
+	uint32_t shared;
 	int result;
 
 	source->have_generation = generation != UINT64_MAX;
@@ -294,17 +356,21 @@ int stack_source_intern(struct stack_source *source, const struct raw_frame *fra
 		source->last_generation = generation;
 		source->epoch++;
 	}
-	result = check_codes(source, frames, depth);
+	shared = shared_with_last(source, frames, depth);
+	result = check_codes(source, frames, depth, depth - shared);
 	if (result < 0)
 		return result;
-	key_frames(source, frames, depth, flags, hash);
+	/* A comparison may have given an address another key. */
+	if (source->last_reused != source->reused)
+		shared = 0;
+	key_frames(source, frames, depth, shared, flags, hash);
 	slot = stack_slot(source->stacks, source->stack_capacity, hash);
 	if (slot->stack_key) {
 		*ret_stack_key = slot->stack_key;
 		return 0;
 	}
-	if (!source->sink.stack(source->sink.context, source->next_stack_key, source->keyed, depth,
-				flags))
+	if (!source->sink.stack(source->sink.context, source->next_stack_key,
+				keyed_frames(source, depth), depth, flags))
 		return -ERR_LIMIT;
 	if ((source->stack_count + 1) * 2 > source->stack_capacity) {
 		result = stacks_grow(source);

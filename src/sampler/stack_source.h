@@ -52,6 +52,16 @@ struct stack_slot {
 	uint32_t stack_key;
 };
 
+/* The last stack, root first: what it shares with the next one is neither compared nor hashed
+ * again. */
+struct stack_part {
+	uint64_t code;
+	int32_t offset;
+	uint32_t code_key;
+	uint64_t hash[2]; /* of the frames from the root to this one */
+	bool torn;	  /* one of them is */
+};
+
 struct stack_source {
 	const struct remote_memory *memory;
 	const struct layout *layout;
@@ -62,6 +72,9 @@ struct stack_source {
 	struct stack_slot *stacks;
 	uint32_t stack_capacity, stack_count, next_stack_key;
 	struct keyed_frame *keyed; /* FRAMES_DEPTH_MAX + 1 */
+	struct stack_part *last;   /* as many */
+	uint32_t last_depth, last_epoch;
+	uint64_t last_reused; /* `reused` then: keys may have changed since */
 	uint8_t *span_bytes;
 	uint64_t seed;
 	uint64_t last_generation; /* the target's, 3.14+ */

@@ -28,6 +28,10 @@
 #define FRAMES_TOPS 16
 #define FRAMES_TSTATE_SPAN_MAX 4096
 #define FRAMES_CHUNKS_MAX 1024
+#define FRAMES_CHUNKS_KNOWN 8
+#define FRAMES_GONE_PAGES 4
+#define WORDS_GROUPS 8
+#define WORDS_SPAN 1024u
 
 /* One activation. Leaf first in a stack. */
 struct raw_frame {
@@ -60,6 +64,13 @@ struct stack_prediction {
 	uint64_t cframe;	    /* 3.11, 3.12 */
 	uint64_t tops[FRAMES_TOPS]; /* addresses of the frames nearest to the leaf */
 	uint32_t top_count;
+	struct predicted_chunk { /* of the data stack, 3.11+ */
+		uint64_t start, above;
+		uint32_t high, high_before, samples; /* bytes in use at most, lately */
+		uint32_t goes_on; /* how often the stack goes on to the chunk above */
+	} chunks[FRAMES_CHUNKS_KNOWN];
+	uint32_t chunk_turn;
+	uint64_t top_chunk;
 };
 
 struct stack_window {
@@ -90,10 +101,14 @@ struct stack_reader {
 	uint32_t page_mask;
 	struct stack_chunk *chunks; /* met in this walk, from the top one down */
 	uint32_t chunk_count, last_chunk;
-	uint64_t next_chunk, top;	/* the one after them; where the data stack ends */
+	uint64_t next_chunk, top;		/* the one after them; where the data stack ends */
+	uint64_t gone_pages[FRAMES_GONE_PAGES]; /* page numbers, of this sample */
+	uint32_t gone_next;
+	uint64_t last_single;		/* frame that was read by itself */
 	uint32_t span_start, span_size; /* part of the thread state that is read */
 	uint8_t tstate_span[FRAMES_TSTATE_SPAN_MAX];
 	uint8_t cframe_span[64];
+	uint8_t words_bytes[WORDS_GROUPS * WORDS_SPAN]; /* words of the last fetch, by groups */
 	uint64_t tstate, cframe;
 	bool have_tstate, have_cframe;
 	bool target_runs; /* the owner says: reads are from another core */

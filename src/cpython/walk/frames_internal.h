@@ -1,5 +1,6 @@
-/* What stack_windows.c (copies of the target's memory, fetched) and frames.c (the chain walked
- * inside them) share; not for others. Inline is what runs once a frame. */
+/* What stack_fetch.c (what is copied in advance), stack_windows.c (copies of the target's memory)
+ * and frames.c (the chain walked inside them) share; not for others. Inline is what runs once a
+ * frame. */
 #ifndef CPYTHON_WALK_FRAMES_INTERNAL_H
 #define CPYTHON_WALK_FRAMES_INTERNAL_H
 
@@ -9,6 +10,8 @@
 
 #define PAGE_BYTES 4096u
 #define ADDRESS_MAX 0x7fffffffffffull
+#define CHUNK_BYTES_MIN 16384u /* of the data stack: DATA_STACK_CHUNK_SIZE in Python/pystate.c */
+#define CHUNK_BYTES_MAX (4u << 20)
 
 static inline uint64_t load_u64(const uint8_t *bytes)
 {
@@ -81,6 +84,14 @@ static inline const uint8_t *window_find(struct stack_reader *reader, uint64_t a
 	}
 	return NULL;
 }
+
+void windows_reset(struct stack_reader *reader);
+
+/* Reserve a window; NULL when a bound is reached. The bytes are not there yet. */
+struct stack_window *window_reserve(struct stack_reader *reader, uint64_t start, uint32_t size);
+
+/* For heap frames each window is one page and is found by its number. */
+void window_publish(struct stack_reader *reader, uint32_t index);
 
 /* Reads [start, start + size) into a new window; NULL when it can't be read or there is no room. */
 const uint8_t *window_read(struct stack_reader *reader, uint64_t start, uint32_t size);

@@ -1,5 +1,5 @@
-/* The windows of a stack reader: which parts of the target's memory are copied, in as few system
- * calls as possible, and what the next fetch will want. Walking inside them is frames.c.
+/* The windows of a stack reader: copies of parts of the target's memory, and what is read when a
+ * frame lies in none of them. What is copied in advance is stack_fetch.c; walking is frames.c.
  * Hot path after stack_reader_init: no allocation, no formatting, no locks, no /proc. */
 #include <string.h>
 
@@ -8,9 +8,8 @@
 #include "cpython/walk/frames.h"
 #include "cpython/walk/frames_internal.h"
 
+#define NEIGHBOUR_BYTES 512u
 #define PAGE_TABLE_SLOTS (2u * FRAMES_WINDOWS_MAX) /* power of two: never more than half full */
-#define CHUNK_SLACK_BYTES 768u /* read beyond the last stack's end: it may have grown */
-#define CHUNK_BYTES_MAX (4u << 20)
 
 /* The smallest span of the thread state that holds what the walk needs. */
 static int choose_tstate_span(struct stack_reader *reader)
@@ -66,18 +65,18 @@ void stack_reader_release(struct stack_reader *reader)
 	memset(reader, 0, sizeof(*reader));
 }
 
-static void windows_reset(struct stack_reader *reader)
+void windows_reset(struct stack_reader *reader)
 {
 	if (heap_frames(reader) && reader->window_count)
 		memset(reader->page_slots, 0, PAGE_TABLE_SLOTS * sizeof(*reader->page_slots));
 	reader->window_count = 0;
 	reader->last_hit = 0;
 	reader->buffer_used = 0;
+	reader->last_single = 0;
+	memset(reader->gone_pages, 0, sizeof(reader->gone_pages));
 }
 
-/* Reserve a window; NULL when a bound is reached. The bytes are not there yet. */
-static struct stack_window *window_reserve(struct stack_reader *reader, uint64_t start,
-					   uint32_t size)
+struct stack_window *window_reserve(struct stack_reader *reader, uint64_t start, uint32_t size)
 {
 	struct stack_window *window;
 
@@ -93,165 +92,31 @@ static struct stack_window *window_reserve(struct stack_reader *reader, uint64_t
 	return window;
 }
 
-/* For heap frames each window is one page and is found by its number. */
-static void window_publish(struct stack_reader *reader, uint32_t index)
+void window_publish(struct stack_reader *reader, uint32_t index)
 {
 	if (heap_frames(reader))
 		*page_slot(reader, reader->windows[index].start / PAGE_BYTES) = index + 1;
 }
 
-/* Read predicted windows from `first` on; on a short read the rest is dropped. Returns bytes of
- * `lead` ranges that came. */
-static ssize_t fetch_batch(struct stack_reader *reader, struct remote_range *ranges, size_t lead,
-			   size_t count, uint32_t first_window)
+/* Pages that could not be read in this sample: the frames on one are asked for one by one. */
+static bool page_is_gone(const struct stack_reader *reader, uint64_t address)
 {
-	size_t wanted = 0, lead_bytes = 0;
-	ssize_t got;
-
-	for (size_t i = 0; i < count; i++) {
-		wanted += ranges[i].size;
-		if (i < lead)
-			lead_bytes += ranges[i].size;
-	}
-	reader->reads++;
-	got = remote_read_ranges(reader->memory, ranges, count);
-	if (got < 0) {
-		reader->window_count = first_window;
-		return got;
-	}
-	if ((size_t)got < wanted) {
-		/* A predicted window is gone: keep the whole ones before it. */
-		size_t end = lead_bytes;
-		uint32_t keep = first_window;
-
-		for (size_t i = lead; i < count && end + ranges[i].size <= (size_t)got; i++) {
-			end += ranges[i].size;
-			keep++;
-		}
-		reader->window_count = keep;
-	}
-	for (uint32_t i = first_window; i < reader->window_count; i++)
-		window_publish(reader, i);
-	return (size_t)got < lead_bytes ? got : (ssize_t)lead_bytes;
+	for (uint32_t i = 0; i < FRAMES_GONE_PAGES; i++)
+		if (reader->gone_pages[i] == address / PAGE_BYTES)
+			return true;
+	return false;
 }
 
-/* From another core the frames come first and what says where they are after them: reading the
- * words that every call and return writes (current_frame, datastack_top) takes their cache line
- * from the target, which then stands at its next call or return, in our view, until it has it back.
- * What is read after them within half a microsecond sees transitions too often. False: not so much
- * can be read this way, or part of it is gone. */
-static bool fetch_frames_first(struct stack_reader *reader,
-			       const struct stack_prediction *prediction,
-			       const struct remote_range *lead, size_t lead_count)
+static void page_note_gone(struct stack_reader *reader, uint64_t address)
 {
-	struct remote_range ranges[REMOTE_RANGES_MAX];
-	size_t count = 0;
-	ssize_t wanted = 0;
-
-	if (prediction->count == 0 || prediction->count + lead_count > REMOTE_RANGES_MAX)
-		return false;
-	for (uint32_t i = 0; i < prediction->count; i++) {
-		const struct predicted_window *want = &prediction->windows[i];
-		struct stack_window *window = window_reserve(reader, want->start, want->size);
-
-		if (!window)
-			break;
-		ranges[count++] = (struct remote_range){
-		    {want->start}, (uint8_t *)(uintptr_t)window->bytes, want->size};
-		wanted += want->size;
-	}
-	for (size_t i = 0; i < lead_count; i++) {
-		ranges[count++] = lead[i];
-		wanted += (ssize_t)lead[i].size;
-	}
-	reader->reads++;
-	if (remote_read_ranges(reader->memory, ranges, count) != wanted) {
-		windows_reset(reader);
-		return false;
-	}
-	for (uint32_t i = 0; i < reader->window_count; i++)
-		window_publish(reader, i);
-	return true;
-}
-
-int stack_reader_fetch(struct stack_reader *reader, uint64_t tstate,
-		       const struct stack_prediction *prediction, const struct remote_range *extra,
-		       size_t extra_count)
-{
-	struct remote_range ranges[REMOTE_RANGES_MAX];
-	size_t count = 0, lead, extra_bytes = 0;
-	uint32_t next = 0, first_window = 0;
-	ssize_t got;
-
-	if (extra_count > REMOTE_RANGES_MAX - 2)
-		return -ERR_LIMIT;
-	windows_reset(reader);
-	reader->tstate = tstate;
-	reader->have_tstate = reader->have_cframe = false;
-	reader->cframe = 0;
-	for (; count < extra_count; count++) {
-		ranges[count] = extra[count];
-		extra_bytes += extra[count].size;
-	}
-	if (tstate) {
-		ranges[count++] = (struct remote_range){
-		    {tstate + reader->span_start}, reader->tstate_span, reader->span_size};
-		if (prediction->cframe) {
-			reader->cframe = prediction->cframe;
-			ranges[count++] =
-			    (struct remote_range){{prediction->cframe},
-						  reader->cframe_span,
-						  (size_t)reader->layout->at.cframe_size};
-		}
-	}
-	lead = count;
-	if (reader->target_runs && tstate && fetch_frames_first(reader, prediction, ranges, lead)) {
-		reader->have_tstate = true;
-		reader->have_cframe = reader->cframe != 0;
-		return (int)extra_count;
-	}
-	for (;;) {
-		while (tstate && next < prediction->count && count < REMOTE_RANGES_MAX) {
-			const struct predicted_window *want = &prediction->windows[next++];
-			struct stack_window *window =
-			    window_reserve(reader, want->start, want->size);
-			if (!window)
-				break;
-			ranges[count++] = (struct remote_range){
-			    {want->start}, (uint8_t *)(uintptr_t)window->bytes, want->size};
-		}
-		if (count == 0)
-			break;
-		got = fetch_batch(reader, ranges, lead, count, first_window);
-		if (lead) {
-			if (got < 0)
-				return (int)got;
-			reader->have_tstate =
-			    tstate && (size_t)got >= extra_bytes + reader->span_size;
-			reader->have_cframe =
-			    reader->cframe && reader->have_tstate &&
-			    (size_t)got >= extra_bytes + reader->span_size +
-					       (size_t)reader->layout->at.cframe_size;
-			if ((size_t)got < extra_bytes) {
-				size_t whole = 0, sum = 0;
-				while (whole < extra_count &&
-				       sum + extra[whole].size <= (size_t)got)
-					sum += extra[whole++].size;
-				return (int)whole;
-			}
-		}
-		if (!tstate || next >= prediction->count || !reader->have_tstate)
-			break;
-		count = lead = 0;
-		first_window = reader->window_count;
-	}
-	return (int)extra_count;
+	reader->gone_pages[reader->gone_next++ % FRAMES_GONE_PAGES] = address / PAGE_BYTES;
 }
 
 const uint8_t *window_read(struct stack_reader *reader, uint64_t start, uint32_t size)
 {
 	size_t buffer_used = reader->buffer_used;
-	struct stack_window *window = window_reserve(reader, start, size);
+	struct stack_window *window =
+	    page_is_gone(reader, start) ? NULL : window_reserve(reader, start, size);
 
 	if (!window)
 		return NULL;
@@ -260,6 +125,8 @@ const uint8_t *window_read(struct stack_reader *reader, uint64_t start, uint32_t
 			size, NULL) < 0) {
 		reader->window_count--;
 		reader->buffer_used = buffer_used;
+		if (size <= PAGE_BYTES)
+			page_note_gone(reader, start);
 		return NULL;
 	}
 	/* A shorter window of the same place is out of date now: nothing finds it, nothing
@@ -284,6 +151,26 @@ static const uint8_t *read_heap_frame(struct stack_reader *reader, uint64_t fram
 	return NULL;
 }
 
+/* The head of a chunk that no window holds: read with the chunk's part in use, which is wanted
+ * next. How much that is the thread state tells of the top one; the others are full, and none is
+ * smaller than CHUNK_BYTES_MIN. NULL when it is not there. */
+static const uint8_t *chunk_head(struct stack_reader *reader, uint64_t start, uint8_t *local)
+{
+	uint32_t header = (uint32_t)reader->layout->at.chunk_data, size = CHUNK_BYTES_MIN;
+	const uint8_t *bytes = window_find(reader, start, header);
+
+	if (bytes)
+		return bytes;
+	if (!reader->chunk_count && reader->top > start && reader->top - start < CHUNK_BYTES_MIN)
+		size = (uint32_t)(reader->top - start);
+	if (size > header && window_read(reader, start, size))
+		return window_find(reader, start, header);
+	reader->reads++;
+	if (remote_read(reader->memory, (struct raddr){start}, local, header, NULL) < 0)
+		return NULL;
+	return local;
+}
+
 /* Reads the head of the next chunk down the list; NULL at its end, or where it is broken. */
 static const struct stack_chunk *chunk_next(struct stack_reader *reader)
 {
@@ -297,13 +184,9 @@ static const struct stack_chunk *chunk_next(struct stack_reader *reader)
 	reader->next_chunk = 0;
 	if (!start || reader->chunk_count == FRAMES_CHUNKS_MAX || header > sizeof(local))
 		return NULL;
-	bytes = window_find(reader, start, header);
-	if (!bytes) {
-		reader->reads++;
-		if (remote_read(reader->memory, (struct raddr){start}, local, header, NULL) < 0)
-			return NULL;
-		bytes = local;
-	}
+	bytes = chunk_head(reader, start, local);
+	if (!bytes)
+		return NULL;
 	chunk = &reader->chunks[reader->chunk_count];
 	chunk->start = start;
 	chunk->size = load_u64(bytes + at->chunk_size);
@@ -347,9 +230,13 @@ static const uint8_t *read_chunk_frame(struct stack_reader *reader, uint64_t fra
 {
 	const struct stack_chunk *chunk = chunk_of(reader, frame);
 	uint64_t end = frame + head;
+	const uint8_t *bytes;
 
 	if (!chunk || end > chunk->start + chunk->size)
 		return NULL;
+	bytes = window_find(reader, frame, head); /* came with the chunk's head */
+	if (bytes)
+		return bytes;
 	if (chunk == reader->chunks && reader->top > end &&
 	    reader->top <= chunk->start + chunk->size)
 		end = reader->top;
@@ -358,52 +245,51 @@ static const uint8_t *read_chunk_frame(struct stack_reader *reader, uint64_t fra
 	return window_find(reader, frame, head);
 }
 
+/* The list of chunks broke: a window that begins as a chunk does, and is too short for `frame`, is
+ * read anew up to it. */
+static const uint8_t *read_by_window(struct stack_reader *reader, uint64_t frame, uint32_t head)
+{
+	const struct layout_offsets *at = &reader->layout->at;
+
+	if (at->chunk_data < 0 || at->chunk_data > 64)
+		return NULL;
+	for (uint32_t i = 0; i < reader->window_count; i++) {
+		const struct stack_window *window = &reader->windows[i];
+		uint64_t size;
+
+		if (window->start % PAGE_BYTES || window->size < 64 || frame < window->start ||
+		    frame - window->start >= CHUNK_BYTES_MAX - head)
+			continue;
+		size = load_u64(window->bytes + at->chunk_size);
+		if (size < CHUNK_BYTES_MIN || size > CHUNK_BYTES_MAX || size % PAGE_BYTES ||
+		    frame - window->start > size - head)
+			continue;
+		if (!window_read(reader, window->start, (uint32_t)(frame - window->start) + head))
+			return NULL;
+		return window_find(reader, frame, head);
+	}
+	return NULL;
+}
+
 const uint8_t *frame_miss(struct stack_reader *reader, uint64_t frame, uint32_t head)
 {
 	const uint8_t *bytes;
+	uint64_t start;
 
 	if (heap_frames(reader))
 		return read_heap_frame(reader, frame, head);
 	bytes = read_chunk_frame(reader, frame, head);
+	if (!bytes)
+		bytes = read_by_window(reader, frame, head);
 	if (bytes)
 		return bytes;
-	/* Not in a chunk: a generator's frame on the heap, or a shim on the C stack. */
-	if (!window_read(reader, frame, head))
+	/* Not in a chunk that is known: a generator's frame on the heap, a shim on the C stack.
+	 * Frames that follow one another do lie in a chunk: its page is read up to here. */
+	start = frame;
+	if (frame < reader->last_single && reader->last_single - frame < NEIGHBOUR_BYTES)
+		start &= ~(uint64_t)(PAGE_BYTES - 1);
+	reader->last_single = frame;
+	if (!window_read(reader, start, (uint32_t)(frame - start) + head))
 		return NULL;
 	return window_find(reader, frame, head);
-}
-
-void remember_windows(const struct stack_reader *reader, struct stack_prediction *prediction)
-{
-	const struct layout_offsets *at = &reader->layout->at;
-	uint64_t chunk =
-	    at->tstate_datastack_chunk < 0 ? 0 : tstate_word(reader, at->tstate_datastack_chunk);
-
-	prediction->count = 0;
-	for (uint32_t i = 0; i < reader->window_count && prediction->count < FRAMES_PREDICTED_MAX;
-	     i++) {
-		const struct stack_window *window = &reader->windows[i];
-		uint32_t size = window->used;
-
-		if (!size)
-			continue;
-		if (window->start == chunk && chunk) {
-			uint64_t want =
-			    (reader->top > chunk ? reader->top - chunk : size) + CHUNK_SLACK_BYTES;
-			uint64_t limit =
-			    16384; /* never past the smallest chunk's end unless known */
-
-			if (window->size >= 16) {
-				uint64_t known = load_u64(window->bytes + at->chunk_size);
-				if (known >= size && known <= CHUNK_BYTES_MAX)
-					limit = known;
-			}
-			if (want > limit)
-				want = limit;
-			if (want > size)
-				size = (uint32_t)want;
-		}
-		prediction->windows[prediction->count].start = window->start;
-		prediction->windows[prediction->count++].size = size;
-	}
 }
