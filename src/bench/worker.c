@@ -8,35 +8,14 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "bench/command_worker.h"
-#include "bench/steal.h"
-#include "bench/worker_energy.h"
-#include "bench/worker_process.h"
-#include "bench/worker_protocol.h"
-#include "bench/worker_trace.h"
+#include "bench/worker_internal.h"
 #include "process/process.h"
 
-#define NOTES_MAX 16
-#define LISTED_MAX 100000
 #define CALIBRATE_LOOPS_MAX ((uint64_t)1 << 40)
 #define CALIBRATE_TURNS 3
 #define CALIBRATE_GROWTH_MAX 10.0
 #define END_PATIENCE_S 2.0   /* for atexit functions and threads that are waited for */
 #define QUIT_PATIENCE_S 10.0 /* for the teardown */
-
-struct worker {
-	struct worker_spec spec;
-	bool is_command, asked_once, failed;
-	struct command_worker command;
-	struct worker_process process;
-	char *version, *implementation, *unit;
-	enum bench_kind kind;
-	double overhead_s;
-	char *notes[NOTES_MAX];
-	size_t note_count;
-	struct steal_meter steal;
-	struct energy_reading energy;
-};
 
 static const char bootstrap[] = "d = {'__name__': '_pyrometer_worker'}\n"
 				"with open(200, 'rb') as f:\n"
@@ -45,7 +24,7 @@ static const char bootstrap[] = "d = {'__name__': '_pyrometer_worker'}\n"
 
 /* ---- What it is called, and what went wrong ---- */
 
-static const char *name_of(const struct worker_spec *spec)
+const char *worker_name(const struct worker_spec *spec)
 {
 	if (spec->target.kind == TARGET_COMMAND)
 		return spec->target.argv[0];
@@ -66,14 +45,14 @@ static int refuse_failed(const struct worker *worker, const struct worker_reply 
 	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
 		if (strcmp(reply->texts[0], phases[i].phase) == 0)
 			words = phases[i].words;
-	result = err_set(err, ERR_TARGET, "%s %s", name_of(&worker->spec), words);
+	result = err_set(err, ERR_TARGET, "%s %s", worker_name(&worker->spec), words);
 	err_why(err, "%s", reply->texts[1]);
 	err_next(err, "the interpreter was %s", worker->spec.python);
 	return result;
 }
 
 /* Says whose process it was. */
-static int explain(const struct worker *worker, int result, struct err *err)
+int worker_explain(const struct worker *worker, int result, struct err *err)
 {
 	char why[sizeof(err->why)];
 
@@ -83,12 +62,12 @@ static int explain(const struct worker *worker, int result, struct err *err)
 	if (result == -ERR_TIMEOUT && strcmp(err->what, "stopped") == 0)
 		return result;
 	if (result == -ERR_TIMEOUT) {
-		err_set(err, ERR_TIMEOUT, "%s hangs", name_of(&worker->spec));
+		err_set(err, ERR_TIMEOUT, "%s hangs", worker_name(&worker->spec));
 		err_why(err, "it did not come back within %g s and was ended",
 			worker->spec.time_limit_s);
 		err_next(err, "--timeout SECONDS allows more");
 	} else if (result == -ERR_TARGET) {
-		err_set(err, ERR_TARGET, "%s: %s", name_of(&worker->spec), err->what);
+		err_set(err, ERR_TARGET, "%s: %s", worker_name(&worker->spec), err->what);
 		err_why(err, "%s", why);
 	}
 	return result;
@@ -107,15 +86,15 @@ static void note(struct worker *worker, const char *text)
 
 /* ---- Asking ---- */
 
-static int ask(struct worker *worker, const char *request, size_t size, struct err *err)
+int worker_ask(struct worker *worker, const char *request, size_t size, struct err *err)
 {
 	if (worker->failed)
-		return err_set(err, ERR_TARGET, "%s has failed before", name_of(&worker->spec));
+		return err_set(err, ERR_TARGET, "%s has failed before", worker_name(&worker->spec));
 	return worker_process_ask(&worker->process, request, size, err);
 }
 
 /* One reply of `kind`, or of `other` (the same: no other). Notes are taken on the way. */
-static int answer(struct worker *worker, double deadline_s, enum reply_kind kind,
+int worker_answer(struct worker *worker, double deadline_s, enum reply_kind kind,
 		  enum reply_kind other, struct worker_reply *ret_reply, struct err *err)
 {
 	for (;;) {
@@ -129,7 +108,7 @@ static int answer(struct worker *worker, double deadline_s, enum reply_kind kind
 			result = worker_reply_parse(line, size, &reply, err);
 		if (result < 0) {
 			worker->failed = true;
-			return explain(worker, result, err);
+			return worker_explain(worker, result, err);
 		}
 		worker_process_take_line(&worker->process, size);
 		if (reply.kind == kind || reply.kind == other) {
@@ -147,19 +126,19 @@ static int answer(struct worker *worker, double deadline_s, enum reply_kind kind
 		else
 			result =
 			    err_set(err, ERR_TARGET, "%s: its process answered another question",
-				    name_of(&worker->spec));
+				    worker_name(&worker->spec));
 		worker_reply_release(&reply);
 		return result;
 	}
 }
 
-static int converse(struct worker *worker, const char *request, size_t size, double patience_s,
+int worker_converse(struct worker *worker, const char *request, size_t size, double patience_s,
 		    enum reply_kind kind, struct worker_reply *ret_reply, struct err *err)
 {
 	double deadline_s = clock_now_s() + patience_s;
-	int result = ask(worker, request, size, err);
+	int result = worker_ask(worker, request, size, err);
 
-	return result < 0 ? result : answer(worker, deadline_s, kind, kind, ret_reply, err);
+	return result < 0 ? result : worker_answer(worker, deadline_s, kind, kind, ret_reply, err);
 }
 
 static int need(const struct worker_reply *reply, size_t numbers, struct err *err)
@@ -172,7 +151,7 @@ static int need(const struct worker_reply *reply, size_t numbers, struct err *er
 
 /* ---- Starting ---- */
 
-static int start_python(struct worker *worker, struct err *err)
+int worker_start_python(struct worker *worker, struct err *err)
 {
 	char *argv[] = {(char *)(uintptr_t)worker->spec.python, (char *)(uintptr_t) "-c",
 			(char *)(uintptr_t)bootstrap, NULL};
@@ -204,19 +183,19 @@ static int ask_to_load(struct worker *worker, struct err *err)
 		free(request); /* the C library's, as open_memstream gives it */
 		return err_set(err, ERR_MEMORY, "no memory for a request");
 	}
-	result = ask(worker, request, size, err);
+	result = worker_ask(worker, request, size, err);
 	free(request);
 	return result;
 }
 
-static enum bench_kind kind_named(const char *name)
+enum bench_kind worker_kind_named(const char *name)
 {
 	if (strcmp(name, "peakmem") == 0)
 		return BENCH_PEAK_MEMORY;
 	return strcmp(name, "track") == 0 ? BENCH_TRACK : BENCH_TIME;
 }
 
-static char *take_text(struct worker_reply *reply, size_t i)
+char *worker_take_text(struct worker_reply *reply, size_t i)
 {
 	char *text = reply->texts[i];
 
@@ -231,19 +210,19 @@ static int load(struct worker *worker, struct err *err)
 	int result = ask_to_load(worker, err);
 
 	if (result == 0)
-		result = answer(worker, deadline_s, REPLY_LOADED, REPLY_LOADED, &reply, err);
+		result = worker_answer(worker, deadline_s, REPLY_LOADED, REPLY_LOADED, &reply, err);
 	if (result < 0)
 		return result;
 	worker->overhead_s = (double)reply.numbers[0] * 1e-12;
-	worker->kind = kind_named(reply.texts[2]);
-	worker->version = take_text(&reply, 0);
-	worker->implementation = take_text(&reply, 1);
-	worker->unit = take_text(&reply, 3);
+	worker->kind = worker_kind_named(reply.texts[2]);
+	worker->version = worker_take_text(&reply, 0);
+	worker->implementation = worker_take_text(&reply, 1);
+	worker->unit = worker_take_text(&reply, 3);
 	worker_reply_release(&reply);
 	return 0;
 }
 
-static void worker_free(struct worker *worker)
+void worker_free(struct worker *worker)
 {
 	if (!worker->is_command)
 		worker_process_release(&worker->process);
@@ -256,7 +235,7 @@ static void worker_free(struct worker *worker)
 	mem_free(worker);
 }
 
-static struct worker *worker_new(const struct worker_spec *spec)
+struct worker *worker_new(const struct worker_spec *spec)
 {
 	struct worker *worker = mem_zalloc(1, sizeof(*worker));
 
@@ -285,7 +264,7 @@ int worker_start(const struct worker_spec *spec, struct worker **ret_worker, str
 	if (!worker)
 		return err_set(err, ERR_MEMORY, "no memory for a benchmark's process");
 	if (!worker->is_command) {
-		result = start_python(worker, err);
+		result = worker_start_python(worker, err);
 		if (result == 0)
 			result = load(worker, err);
 	}
@@ -325,7 +304,7 @@ static int end_python(struct worker *worker, struct bench_counters *counters, st
 	int result = 0;
 
 	if (!worker->failed) {
-		result = converse(worker, "q\n", 2, patience_s, REPLY_QUIT, &reply, err);
+		result = worker_converse(worker, "q\n", 2, patience_s, REPLY_QUIT, &reply, err);
 		if (result == 0) {
 			counters->modules = reply.numbers[0];
 			counters->gc_collections = reply.numbers[1];
@@ -369,8 +348,8 @@ static int python_block(struct worker *worker, uint64_t loops, struct block *blo
 	char request[32];
 	int size = snprintf(request, sizeof(request), "b %llu\n", (unsigned long long)loops);
 	uint64_t bytes;
-	int result = converse(worker, request, (size_t)size, worker->spec.time_limit_s, REPLY_BLOCK,
-			      &reply, err);
+	int result = worker_converse(worker, request, (size_t)size, worker->spec.time_limit_s,
+				     REPLY_BLOCK, &reply, err);
 
 	if (result < 0)
 		return result;
@@ -438,215 +417,6 @@ int worker_calibrate(struct worker *worker, double seconds, uint64_t *ret_loops,
 	}
 	double wanted = (double)loops * seconds / least_s;
 	*ret_loops = wanted < 1 ? 1 : wanted > (double)loops ? loops : (uint64_t)wanted;
-	return 0;
-}
-
-int worker_load(struct worker *worker, double rate_hz, size_t count, double **ret_latencies_s,
-		struct err *err)
-{
-	double planned_s = (double)count / rate_hz, deadline_s;
-	char request[96];
-	int size = snprintf(request, sizeof(request), "o %.9g %zu\n", rate_hz, count), result;
-	double *latencies = mem_zalloc(count ? count : 1, sizeof(*latencies));
-	size_t done = 0;
-	bool last = false;
-
-	if (!latencies)
-		return err_set(err, ERR_MEMORY, "no memory for %zu latencies", count);
-	deadline_s = clock_now_s() + planned_s + worker->spec.time_limit_s;
-	result = ask(worker, request, (size_t)size, err);
-	while (result == 0 && !last) {
-		struct worker_reply reply;
-
-		result = answer(worker, deadline_s, REPLY_LATENCIES, REPLY_LOAD_DONE, &reply, err);
-		if (result < 0)
-			break;
-		last = reply.kind == REPLY_LOAD_DONE;
-		for (size_t i = 0; !last && i < reply.number_count && done < count; i++)
-			latencies[done++] = (double)reply.numbers[i] * 1e-9;
-		worker_reply_release(&reply);
-	}
-	if (result == 0 && done != count)
-		result = err_set(err, ERR_TARGET, "%s: %zu of %zu latencies were told",
-				 name_of(&worker->spec), done, count);
-	if (result < 0)
-		mem_free(latencies);
-	else
-		*ret_latencies_s = latencies;
-	return result;
-}
-
-/* ---- Counting ---- */
-
-/* System calls between two readings of requests, the worker's own among them. */
-static int traced_block(struct worker *worker, struct worker_trace *trace, const char *request,
-			uint64_t *ret_count, struct err *err)
-{
-	double deadline_s = clock_now_s() + worker->spec.time_limit_s;
-	struct worker_reply reply;
-	int result = ask(worker, request, strlen(request), err);
-
-	if (result < 0)
-		return result;
-	worker_trace_resume(&worker->process, trace);
-	result =
-	    worker_trace_run(&worker->process, trace, true, deadline_s, worker->spec.stop, err);
-	if (result < 0) {
-		worker->failed = true;
-		return explain(worker, result, err);
-	}
-	*ret_count = trace->count;
-	result = answer(worker, deadline_s, REPLY_BLOCK, REPLY_BLOCK, &reply, err);
-	if (result == 0)
-		worker_reply_release(&reply);
-	return result;
-}
-
-/* Unknown where tracing isn't allowed. */
-static int count_syscalls(struct worker *worker, uint64_t *ret_count, struct err *err)
-{
-	struct worker_trace trace;
-	double deadline_s = clock_now_s() + worker->spec.time_limit_s;
-	uint64_t empty = 0, once = 0;
-	int result;
-
-	if (!worker_trace_start(&worker->process, true, &trace)) {
-		worker_trace_detach(&worker->process, &trace);
-		return 0;
-	}
-	/* It waits for a request; stopped in that, it begins the reading anew. */
-	result =
-	    worker_trace_run(&worker->process, &trace, true, deadline_s, worker->spec.stop, err);
-	if (result == 0)
-		result = traced_block(worker, &trace, "b 0\n", &empty, err);
-	if (result == 0)
-		result = traced_block(worker, &trace, "b 1\n", &once, err);
-	worker_trace_detach(&worker->process, &trace);
-	if (result == 0 && !trace.unreadable && once >= empty)
-		*ret_count = once - empty;
-	return result;
-}
-
-int worker_count(struct worker *worker, struct bench_counters *ret_counters, struct err *err)
-{
-	struct bench_counters counters;
-	struct worker_reply reply;
-	int result;
-
-	if (worker->is_command)
-		return command_worker_count(&worker->command, ret_counters, err);
-	bench_counters_clear(&counters);
-	result = converse(worker, "c\n", 2, worker->spec.time_limit_s, REPLY_COUNT, &reply, err);
-	if (result < 0)
-		return result;
-	counters.calls = reply.numbers[0];
-	counters.bytecodes = reply.numbers[1];
-	counters.modules = reply.numbers[2];
-	worker_reply_release(&reply);
-	if (worker->kind == BENCH_TIME)
-		result = count_syscalls(worker, &counters.syscalls, err);
-	if (result == 0)
-		*ret_counters = counters;
-	return result;
-}
-
-/* ---- A file's benchmarks ---- */
-
-void listed_free(struct listed_benchmark *list, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		for (size_t j = 0; j < list[i].param_count; j++) {
-			mem_free(list[i].params[j].name);
-			mem_free(list[i].params[j].value);
-		}
-		mem_free(list[i].params);
-		mem_free(list[i].name);
-		mem_free(list[i].unit);
-	}
-	mem_free(list);
-}
-
-static int take_item(struct worker_reply *reply, struct listed_benchmark *item, struct err *err)
-{
-	size_t params = (reply->text_count - 3) / 2;
-
-	if (reply->text_count % 2 == 0)
-		return err_set(err, ERR_TARGET, "a parameter without a value was told");
-	*item = (struct listed_benchmark){.kind = kind_named(reply->texts[1])};
-	item->params = mem_zalloc(params ? params : 1, sizeof(*item->params));
-	if (!item->params)
-		return err_set(err, ERR_MEMORY, "no memory for a list of benchmarks");
-	item->name = take_text(reply, 0);
-	item->unit = take_text(reply, 2);
-	item->param_count = params;
-	for (size_t i = 0; i < params; i++) {
-		item->params[i].name = take_text(reply, 3 + 2 * i);
-		item->params[i].value = take_text(reply, 4 + 2 * i);
-	}
-	return 0;
-}
-
-static int list_all(struct worker *worker, struct listed_benchmark **list, size_t *count,
-		    struct err *err)
-{
-	double deadline_s = clock_now_s() + worker->spec.time_limit_s;
-	size_t capacity = 0;
-
-	for (;;) {
-		struct worker_reply reply;
-		int result = answer(worker, deadline_s, REPLY_ITEM, REPLY_LISTED, &reply, err);
-
-		if (result < 0)
-			return result;
-		bool last = reply.kind == REPLY_LISTED;
-		if (!last) {
-			result = grow_array((void **)list, &capacity, *count + 1, sizeof(**list),
-					    LISTED_MAX);
-			if (result < 0)
-				err_set(err, ERR_LIMIT, "%s has more than %d benchmarks",
-					worker->spec.target.text, LISTED_MAX);
-			else
-				result = take_item(&reply, &(*list)[*count], err);
-		}
-		worker_reply_release(&reply);
-		if (result < 0 || last)
-			return result;
-		++*count;
-	}
-}
-
-int worker_list(const struct worker_spec *spec, struct listed_benchmark **ret_list,
-		size_t *ret_count, struct err *err)
-{
-	struct worker *worker = worker_new(spec);
-	struct listed_benchmark *list = NULL;
-	size_t count = 0;
-	FILE *stream;
-	char *request = NULL;
-	size_t size;
-	int result;
-
-	if (!worker)
-		return err_set(err, ERR_MEMORY, "no memory for a benchmark's process");
-	result = start_python(worker, err);
-	stream = result < 0 ? NULL : open_memstream(&request, &size);
-	if (stream) {
-		fputs("list ", stream);
-		worker_write_word(stream, spec->target.text);
-		fputc('\n', stream);
-		result = fclose(stream) == 0 ? ask(worker, request, size, err)
-					     : err_set(err, ERR_MEMORY, "no memory for a request");
-		free(request);
-	}
-	if (result == 0)
-		result = list_all(worker, &list, &count, err);
-	worker_free(worker);
-	if (result < 0) {
-		listed_free(list, count);
-		return result;
-	}
-	*ret_list = list;
-	*ret_count = count;
 	return 0;
 }
 
