@@ -400,12 +400,14 @@ static void write_method(const struct page *page, const struct comparison *compa
 		cpu += comparison->rows[i].result->metric == PAIR_CPU;
 		wall += comparison->rows[i].result->metric != PAIR_CPU;
 	}
-	snprintf(text, sizeof(text),
-		 "%s; %s%s%sfalse alarms at most %.3g %% over all; equal within %s.",
+	snprintf(text, sizeof(text), "%s; %s%s%sfalse alarms at most %.3g %% over all%s%s.",
 		 text_seconds(seconds, sizeof(seconds), comparison->elapsed_s),
 		 cpu > 0 ? "CPU time" : "", cpu > 0 && wall > 0 ? " and wall time" : "",
 		 cpu > 0 ? "; " : "", comparison->alpha * 100,
-		 ratio_text(tolerance, sizeof(tolerance), comparison->tolerance));
+		 comparison->tolerance > 0 ? "; equal within " : "",
+		 comparison->tolerance > 0
+		     ? ratio_text(tolerance, sizeof(tolerance), comparison->tolerance)
+		     : "");
 	page_sentence(page, 2, STYLE_DIM, text);
 }
 
