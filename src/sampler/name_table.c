@@ -26,6 +26,7 @@ void name_table_release(struct name_table *table)
 		code_info_free(table->codes[i].info);
 	mem_free(table->codes);
 	mem_free(table->stacks);
+	mem_free(table->last);
 	u64_map_release(&table->frames);
 	memset(table, 0, sizeof(*table));
 }
@@ -132,28 +133,64 @@ static bool is_internal(const struct name_table *table, uint32_t code_key)
 	       code_info_is_internal(table->codes[code_key].info);
 }
 
+/* The row that stands for what is missing at the root end, if anything is. */
+static int missing_part(struct name_table *table, uint32_t flags, struct stack_id *ret_stack,
+			struct err *err)
+{
+	bool truncated = flags & STACK_TRUNCATED;
+	struct frame_id frame;
+	int result;
+
+	if (!(flags & (STACK_TRUNCATED | STACK_TORN)))
+		return 0;
+	table->stacks_truncated += truncated;
+	result = special_frame(table, truncated ? "<truncated>" : "<torn>",
+			       truncated ? FRAME_TRUNCATED : FRAME_TORN, &frame, err);
+	if (result == 0)
+		result = profile_builder_stack(table->builder, *ret_stack, frame, ret_stack, err);
+	return result;
+}
+
+/* How many frames from the root on the last stack had too: their rows are known. */
+static uint32_t shared_with_last(const struct name_table *table, const struct keyed_frame *frames,
+				 uint32_t depth, uint32_t flags)
+{
+	uint32_t shared = 0;
+
+	if (flags != table->last_flags)
+		return 0;
+	while (shared < depth && shared < table->last_depth &&
+	       memcmp(&frames[depth - 1 - shared], &table->last[shared].frame, sizeof(*frames)) ==
+		   0)
+		shared++;
+	return shared;
+}
+
 int name_table_stack(struct name_table *table, uint32_t stack_key, const struct keyed_frame *frames,
 		     uint32_t depth, uint32_t flags, struct err *err)
 {
 	struct stack_id stack = {0};
 	struct frame_id frame;
-	int result = 0;
+	uint32_t shared = shared_with_last(table, frames, depth, flags);
+	int result;
 
-	if (flags & (STACK_TRUNCATED | STACK_TORN)) {
-		bool truncated = flags & STACK_TRUNCATED;
-
-		table->stacks_truncated += truncated;
-		result = special_frame(table, truncated ? "<truncated>" : "<torn>",
-				       truncated ? FRAME_TRUNCATED : FRAME_TORN, &frame, err);
+	result = missing_part(table, flags, &stack, err);
+	if (result == 0)
+		result = grow_array((void **)&table->last, &table->last_capacity, depth,
+				    sizeof(*table->last), FRAMES_DEPTH_MAX + 1);
+	table->last_depth = result == 0 ? shared : 0;
+	table->last_flags = flags;
+	if (shared)
+		stack = table->last[shared - 1].stack;
+	for (uint32_t i = depth - shared; i-- > 0 && result == 0;) {
+		if (!is_internal(table, frames[i].code_key)) {
+			result = frame_of(table, &frames[i], &frame, err);
+			if (result == 0)
+				result = profile_builder_stack(table->builder, stack, frame, &stack,
+							       err);
+		}
 		if (result == 0)
-			result = profile_builder_stack(table->builder, stack, frame, &stack, err);
-	}
-	for (uint32_t i = depth; i-- > 0 && result == 0;) {
-		if (is_internal(table, frames[i].code_key))
-			continue;
-		result = frame_of(table, &frames[i], &frame, err);
-		if (result == 0)
-			result = profile_builder_stack(table->builder, stack, frame, &stack, err);
+			table->last[table->last_depth++] = (struct named_part){frames[i], stack};
 	}
 	if (result == 0)
 		result = grow_array((void **)&table->stacks, &table->stack_capacity,

@@ -12,6 +12,12 @@ struct named_code {
 	struct function_id function;
 };
 
+/* A frame of the last stack, and the stack from the root to it. */
+struct named_part {
+	struct keyed_frame frame;
+	struct stack_id stack;
+};
+
 struct name_table {
 	struct profile_builder *builder;
 	const struct remote_memory *memory;
@@ -20,6 +26,9 @@ struct name_table {
 	size_t code_count, code_capacity;
 	struct stack_id *stacks; /* by stack key */
 	size_t stack_count, stack_capacity;
+	struct named_part *last; /* root first: a new stack often shares its lower part */
+	size_t last_depth, last_capacity;
+	uint32_t last_flags;
 	struct u64_map frames; /* code key << 32 | offset + 1 → frame id */
 	uint64_t codes_gone;   /* read too late */
 	uint64_t stacks_truncated;

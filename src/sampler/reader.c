@@ -18,6 +18,8 @@
 #define SLEEP_SLICE_NS 50000000ull /* so that stopping is prompt at low rates */
 #define SHORT_SLICE_NS 100000ull
 #define SAMPLER_NICE (-10)
+#define PAUSE_LONG_EVERY 32u /* power of two */
+#define ROOM_EVERY 8u	     /* samples: the deepest new stacks (160 KB) fill what is free then */
 
 /* --- what goes into the ring ------------------------------------------------------------- */
 
@@ -73,8 +75,31 @@ static void run_scheduled(struct sampling_reader *reader)
 	}
 }
 
-/* As fast as it goes: equal weights, the mean period of the last thousand; a short random pause
- * between samples keeps step with no loop of the target. */
+/* A short random pause between samples keeps step with no loop of the target. Most are very short,
+ * one in PAUSE_LONG_EVERY is long: together they cost less than middling ones, and lead further
+ * away from any step. */
+static void pause_briefly(struct sampling_reader *reader)
+{
+	uint64_t draw = random_next(&reader->schedule.random);
+	uint32_t pause = (uint32_t)(draw >> 32) & 7;
+
+	if ((draw & (PAUSE_LONG_EVERY - 1)) == 0)
+		pause = (uint32_t)(draw >> 32) & 127;
+	while (pause--)
+		__builtin_ia32_pause();
+}
+
+/* Now and then; the ring holds far more than what comes in between. */
+static void wait_for_room(struct sampling_reader *reader)
+{
+	/* No room: wait for the collector rather than lose what was read. */
+	if (ring_fill(&reader->ring) > 0.75) {
+		struct timespec brief = {0, 200000};
+		nanosleep(&brief, NULL);
+	}
+}
+
+/* As fast as it goes: equal weights, the mean period of the last thousand. */
 static void run_fastest(struct sampling_reader *reader)
 {
 	uint64_t before = clock_ns(CLOCK_MONOTONIC), batch = before;
@@ -83,15 +108,9 @@ static void run_fastest(struct sampling_reader *reader)
 	reader->fast_period_ns = 10000;
 	while (!atomic_load_explicit(&reader->stop, memory_order_relaxed) &&
 	       !atomic_load_explicit(&reader->ended, memory_order_relaxed)) {
-		uint32_t pause = (uint32_t)random_next(&reader->schedule.random) & 31;
-
-		while (pause--)
-			__builtin_ia32_pause();
-		/* No room: wait for the collector rather than lose what was read. */
-		if (ring_fill(&reader->ring) > 0.75) {
-			struct timespec brief = {0, 200000};
-			nanosleep(&brief, NULL);
-		}
+		pause_briefly(reader);
+		if (taken % ROOM_EVERY == 0)
+			wait_for_room(reader);
 		sampling_reader_sample(reader, 0, (uint64_t)reader->fast_period_ns);
 		if (++taken == 1000) {
 			uint64_t now = clock_ns(CLOCK_MONOTONIC);
