@@ -18,7 +18,7 @@
 #include "stats/sequential.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -35,27 +35,37 @@
 #define CLUSTER_FIRST 0.25
 #define CLUSTER_NEXT 0.05
 #define CLUSTER_LOOKS 4
-/* Ranks: even ones from the first look at which all pairs of one sign would be enough; then
- * 1/(j (j + 1)) parts of the rest, which sum to it. 0.25 + 3·0.05 + 20·0.025 + 0.1 = 1. */
+/* Ranks: more at the first look at which all pairs of one sign are enough, then even ones, then
+ * 1/(j (j + 1)) parts of the rest, which sum to it: 0.25 + 3·0.05 + 0.065 +
+ * 20·0.0225 + 0.085 = 1. */
 #define EVEN_LOOKS 20
-#define RANK_EVEN 0.025
-#define RANK_REST 0.1
+#define RANK_FIRST 0.065
+#define RANK_EVEN 0.0225
+#define RANK_REST 0.085
 /* Shares of what the interval may miss, in the same way: 0.16 + 20·0.04 + 0.04 = 1. */
 #define INTERVAL_FIRST 0.16
 #define INTERVAL_EVEN 0.04
 #define INTERVAL_REST 0.04
+/* Of signed ranks for normal pairs: 3/π. */
+#define RANK_EFFICIENCY 0.955
 
 struct look {
 	size_t pairs;
 	size_t number, rank_number; /* from 0; rank_number: SIZE_MAX before the first of ranks */
 };
 
+static int no_memory(struct err *err)
+{
+	return err_set(err, ERR_MEMORY, "no memory to compare pairs");
+}
+
 static size_t first_look(const struct sequential_plan *plan)
 {
 	size_t n = FIRST_LOOK_MIN;
 
 	/* All n in one window. */
-	while ((double)n * pow(0.25, (double)(n - 1)) > plan->alpha * CLUSTER_FIRST)
+	while (n < SIGNED_RANK_VALUES_MAX &&
+	       (double)n * pow(0.25, (double)(n - 1)) > plan->alpha * CLUSTER_FIRST)
 		n++;
 	return n > plan->pairs_min ? n : plan->pairs_min;
 }
@@ -64,7 +74,7 @@ static void look_count_ranks(const struct sequential_plan *plan, struct look *lo
 {
 	if (look->rank_number != SIZE_MAX)
 		look->rank_number++;
-	else if (ldexp(1, 1 - (int)look->pairs) <= plan->alpha * RANK_EVEN)
+	else if (ldexp(1, 1 - (int)look->pairs) <= plan->alpha * RANK_FIRST)
 		look->rank_number = 0;
 }
 
@@ -92,17 +102,14 @@ size_t sequential_next_look(const struct sequential_plan *plan, size_t n)
 	return look.pairs;
 }
 
-static double share_of(size_t number, double even, double rest)
+/* Of look `number`: the first share, EVEN_LOOKS even ones, then parts of the rest. */
+static double share_of(size_t number, double first, double even, double rest)
 {
-	double j = (double)(number - EVEN_LOOKS + 1);
+	double j = (double)number - EVEN_LOOKS;
 
-	return number < EVEN_LOOKS ? even : rest / (j * (j + 1));
-}
-
-static double rank_share(const struct look *look)
-{
-	return look->rank_number == SIZE_MAX ? 0
-					     : share_of(look->rank_number, RANK_EVEN, RANK_REST);
+	if (number == 0)
+		return first;
+	return number <= EVEN_LOOKS ? even : rest / (j * (j + 1));
 }
 
 static double cluster_share(const struct look *look)
@@ -110,10 +117,16 @@ static double cluster_share(const struct look *look)
 	return look->number == 0 ? CLUSTER_FIRST : look->number < CLUSTER_LOOKS ? CLUSTER_NEXT : 0;
 }
 
+static double rank_share(const struct look *look)
+{
+	return look->rank_number == SIZE_MAX
+		   ? 0
+		   : share_of(look->rank_number, RANK_FIRST, RANK_EVEN, RANK_REST);
+}
+
 static double interval_share(const struct look *look)
 {
-	return look->number == 0 ? INTERVAL_FIRST
-				 : share_of(look->number - 1, INTERVAL_EVEN, INTERVAL_REST);
+	return share_of(look->number, INTERVAL_FIRST, INTERVAL_EVEN, INTERVAL_REST);
 }
 
 /* --- clusters ----------------------------------------------------------------- */
@@ -160,6 +173,17 @@ static size_t largest_cluster(const double *sorted, size_t n, double edge, int s
 
 /* --- one look -------------------------------------------------------------------- */
 
+static double *copy_sorted(const double *values, size_t n)
+{
+	double *sorted = mem_alloc(n * sizeof(*sorted));
+
+	if (sorted != NULL) {
+		memcpy(sorted, values, n * sizeof(*sorted));
+		sort_numbers(sorted, n);
+	}
+	return sorted;
+}
+
 struct evidence {
 	double greater, less; /* one-sided p values, each divided by its look's share */
 };
@@ -178,12 +202,9 @@ static int look_at_clusters(const struct sequential_plan *plan, const struct loo
 
 	if (share == 0)
 		return 0;
-	sorted = mem_alloc(n * sizeof(*sorted));
+	sorted = copy_sorted(log_ratios, n);
 	if (sorted == NULL)
-		return err_set(err, ERR_MEMORY, "no memory to compare pairs");
-	for (size_t i = 0; i < n; i++)
-		sorted[i] = log_ratios[i];
-	sort_numbers(sorted, n);
+		return no_memory(err);
 	take_smaller(&evidence->greater,
 		     cluster_p(n, largest_cluster(sorted, n, plan->indifference, 1)), share);
 	take_smaller(&evidence->less,
@@ -230,72 +251,85 @@ static enum sequential_decision decide(const struct sequential_plan *plan,
 
 /* --- what these pairs could find ----------------------------------------------------- */
 
-/* An effect of three half-windows: each pair falls into [effect·2/3, effect·4/3) when it strays by
- * less than a third of it. */
+/* Both ask for the shift of these very pairs, as they scatter, that would be found: so what
+ * disturbed them counts. That shift is found half of the time; the rest is for the power. */
+
+/* A shift moves the window: `least` neighbours from r to s lie in one when shift + s is below
+ * 2 (shift + r). */
 static double cluster_detectable(const struct sequential_plan *plan, const struct look *look,
-				 double spread)
+				 const double *sorted, double location, double spread)
 {
-	double level = plan->alpha / 2 * cluster_share(look), missed = 0, part;
+	double level = plan->alpha / 2 * cluster_share(look), shift = INFINITY;
 	size_t n = look->pairs, least = n;
 
-	if (cluster_share(look) == 0 || cluster_p(n, n) > level)
+	if (level == 0 || cluster_p(n, n) > level)
 		return INFINITY;
 	while (least > 1 && cluster_p(n, least - 1) <= level)
 		least--;
-	/* The smallest part of pairs in the window that gives `least` of them with this power. */
-	for (part = 0.5; part < 0.9999; part += 0.001) {
-		missed = 0;
-		for (size_t k = 0; k < least; k++)
-			missed += exp(lgamma((double)n + 1) - lgamma((double)k + 1) -
-				      lgamma((double)(n - k) + 1) + (double)k * log(part) +
-				      (double)(n - k) * log1p(-part));
-		if (missed <= 1 - plan->power)
-			break;
+	for (size_t from = 0; from + least <= n; from++) {
+		double low = sorted[from] - location, high = sorted[from + least - 1] - location;
+
+		/* For differences of either sign. */
+		shift = fmin(shift, fmax(high - 2 * low, 2 * high - low));
 	}
-	return 3 * spread * normal_quantile(0.5 + part / 2);
+	return shift + 2 * normal_quantile(plan->power) * spread;
 }
 
-/* Few ranks say less than the normal approximation promises: found by simulation (tests/model). */
-#define RANKS_FEW 1.12
-#define RANK_EFFICIENCY 0.955
-
-static double rank_detectable(const struct sequential_plan *plan, const struct look *look,
-			      double spread)
+static int rank_detectable(const struct sequential_plan *plan, const struct look *look,
+			   const double *log_ratios, double *ret_shift, struct err *err)
 {
-	double share = rank_share(look);
-	size_t effective = (size_t)((double)look->pairs * RANK_EFFICIENCY);
+	double miss = plan->alpha * rank_share(look), location, low, high;
+	int r;
 
-	if (share == 0)
-		return INFINITY;
-	return RANKS_FEW *
-	       paired_detectable(effective, spread, plan->alpha / 2 * share, plan->power);
+	*ret_shift = INFINITY;
+	if (miss == 0)
+		return 0;
+	r = signed_rank_interval(log_ratios, look->pairs, miss, &location, &low, &high, err);
+	if (r == 0)
+		*ret_shift = fmax(high - location, location - low) *
+			     (1 + normal_quantile(plan->power) / -normal_quantile(miss / 2));
+	return r;
 }
 
-static double detectable(const struct sequential_plan *plan, const struct look *look, double spread)
+static int tell_detectable(const struct sequential_plan *plan, const struct look *look,
+			   const double *log_ratios, double spread, double *ret_shift,
+			   struct err *err)
 {
-	double clusters = cluster_detectable(plan, look, spread);
-	double ranks = rank_detectable(plan, look, spread);
+	double *sorted = copy_sorted(log_ratios, look->pairs), clusters, ranks;
+	int r;
 
-	return plan->indifference + (clusters < ranks ? clusters : ranks);
+	if (sorted == NULL)
+		return no_memory(err);
+	clusters =
+	    cluster_detectable(plan, look, sorted, median_sorted(sorted, look->pairs), spread);
+	mem_free(sorted);
+	r = rank_detectable(plan, look, log_ratios, &ranks, err);
+	if (r == 0)
+		*ret_shift = plan->indifference + fmin(clusters, ranks);
+	return r;
+}
+
+/* At a look to come: as far as the spread tells. */
+static bool would_decide(const struct sequential_plan *plan, const struct look *look, double spread)
+{
+	double find =
+	    rank_share(look) > 0 ? -normal_quantile(plan->alpha / 2 * rank_share(look)) : INFINITY;
+	double shut_out = -normal_quantile(CONFIDENCE_MISS / 2 * interval_share(look));
+	double se = spread / sqrt((double)look->pairs * RANK_EFFICIENCY);
+
+	return (find + normal_quantile(plan->power)) * se <= plan->tolerance - plan->indifference &&
+	       (shut_out + normal_quantile(0.5 + plan->power / 2)) * se <= plan->tolerance;
 }
 
 static size_t pairs_needed(const struct sequential_plan *plan, size_t n, double spread)
 {
-	double effect = plan->tolerance - plan->indifference, z, ratio;
 	struct look look;
 
 	if (!(plan->tolerance > 0) || !isfinite(spread))
 		return SIZE_MAX;
-	for (look_first(plan, &look); look.pairs < SIGNED_RANK_VALUES_MAX; look_next(plan, &look)) {
-		/* To find a difference of that size, and to shut one out that isn't there. */
-		z = -normal_quantile(CONFIDENCE_MISS * interval_share(&look) / 2) +
-		    normal_quantile(0.5 + plan->power / 2);
-		ratio = z * spread / plan->tolerance;
-		if (look.pairs >= n && effect > 0 &&
-		    detectable(plan, &look, spread) <= plan->tolerance &&
-		    (double)look.pairs * RANK_EFFICIENCY >= ratio * ratio)
+	for (look_first(plan, &look); look.pairs <= SIGNED_RANK_VALUES_MAX; look_next(plan, &look))
+		if (look.pairs >= n && would_decide(plan, &look, spread))
 			return look.pairs;
-	}
 	return SIZE_MAX;
 }
 
@@ -382,10 +416,14 @@ int sequential_look(const struct sequential_plan *plan, const double *log_ratios
 	if (state.p > 1)
 		state.p = 1;
 	spread = robust_spread(log_ratios, n);
-	if (last.pairs > 0 && isfinite(spread)) {
-		state.detectable = detectable(plan, &last, spread);
-		state.pairs_needed = pairs_needed(plan, n, spread);
+	if (n > 1 && isnan(spread))
+		return no_memory(err);
+	if (last.pairs > 0) {
+		r = tell_detectable(plan, &last, log_ratios, spread, &state.detectable, err);
+		if (r < 0)
+			return r;
 	}
+	state.pairs_needed = pairs_needed(plan, n, spread);
 	state.decision = decide(plan, &state, &evidence);
 	*ret_state = state;
 	return 0;
