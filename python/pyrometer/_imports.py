@@ -437,7 +437,7 @@ def importer(frame):
     how = "import"
     while frame is not None:
         name = frame.f_code.co_filename
-        if name.startswith("<frozen importlib"):
+        if "frozen importlib" in name:
             pass
         elif name.endswith("importlib/__init__.py"):
             how = "import_module"

@@ -89,7 +89,8 @@ struct imports_record {
 struct imports_fallback {
 	uint32_t record;      /* the failed import */
 	const char *module;   /* that goes on in pure Python */
-	const char *evidence; /* files of the package that bear its name, NULL none */
+	const char *evidence; /* files of the package that bear its name, or why the part that is
+				 there can't be loaded; NULL none */
 };
 
 /* A module of which nothing ran after its import, nor of its submodules. */

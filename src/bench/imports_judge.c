@@ -132,12 +132,27 @@ static bool is_fallback(struct imports_result *result, uint32_t at, const char *
 		return false;
 	importer = &result->records[record->parent];
 	*ret_evidence = evidence_for(result, at, &compiled);
+	if (!record->missing) /* it is there, and can't be loaded */
+		*ret_evidence = record->error_text;
 	if (record->name[top] == '.')
 		return imports_top_size(importer->name) == top &&
 		       strncmp(importer->name, record->name, top) == 0 &&
 		       (compiled ||
 			(is_named_as_compiled(part, importer->name) && !is_for_elsewhere(part)));
-	return part[0] == '_' && part[1] && has_part(importer->name, part + 1);
+	/* PyPy has few of CPython's own compiled parts, and needs none: its compiler serves. */
+	return part[0] == '_' && part[1] && has_part(importer->name, part + 1) &&
+	       result->implementation && strcmp(result->implementation, "cpython") == 0;
+}
+
+static bool is_known(const struct imports_result *result, const struct imports_record *record)
+{
+	for (size_t i = 0; i < result->fallback_count; i++) {
+		const struct imports_record *other = &result->records[result->fallbacks[i].record];
+
+		if (other->parent == record->parent && strcmp(other->name, record->name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int find_fallbacks(struct imports_result *result)
@@ -147,7 +162,8 @@ static int find_fallbacks(struct imports_result *result)
 	for (size_t i = 0; i < result->record_count; i++) {
 		const char *evidence;
 
-		if (!is_fallback(result, (uint32_t)i, &evidence))
+		if (!is_fallback(result, (uint32_t)i, &evidence) ||
+		    is_known(result, &result->records[i]))
 			continue;
 		if (grow_array((void **)&result->fallbacks, &capacity, result->fallback_count + 1,
 			       sizeof(*result->fallbacks), 0) < 0)

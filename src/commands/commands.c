@@ -6,9 +6,19 @@
 #include "base/program.h"
 
 static const struct command *const commands[] = {
-    &command_run,  &command_record,	 &command_report, &command_export,
-    &command_diff, &command_dump,	 &command_doctor, &command_config,
-    &command_help, &command_completions, &command_man,	  NULL,
+    &command_run,
+    &command_record,
+    &command_report,
+    &command_export,
+    &command_diff,
+    &command_imports,
+    &command_dump,
+    &command_doctor,
+    &command_config,
+    &command_help,
+    &command_completions,
+    &command_man,
+    NULL,
 };
 
 const struct program pyrometer_program = {
