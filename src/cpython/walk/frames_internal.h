@@ -99,6 +99,11 @@ const uint8_t *window_read(struct stack_reader *reader, uint64_t start, uint32_t
 /* The head of a frame that no window holds yet, read now; NULL when it is not there. */
 const uint8_t *frame_miss(struct stack_reader *reader, uint64_t frame, uint32_t head);
 
+/* The frames from *frame on that lie one below the other in the window that was hit last, as
+ * walk_chain would take them; *frame becomes the one after them. Returns how many. */
+uint32_t frames_run(struct stack_reader *reader, uint64_t *frame, struct raw_frame *frames,
+		    uint32_t capacity);
+
 /* What this stack needed is what the next fetch reads in advance. */
 void remember_windows(const struct stack_reader *reader, struct stack_prediction *prediction);
 
