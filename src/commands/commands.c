@@ -12,6 +12,7 @@ static const struct command *const commands[] = {
     &command_export,
     &command_diff,
     &command_imports,
+    &command_ledger,
     &command_dump,
     &command_doctor,
     &command_config,

@@ -11,6 +11,7 @@ extern const struct command command_report;
 extern const struct command command_export;
 extern const struct command command_diff;
 extern const struct command command_imports;
+extern const struct command command_ledger;
 extern const struct command command_dump;
 extern const struct command command_doctor;
 extern const struct command command_config;
