@@ -16,7 +16,7 @@
 #define PAIRS_MIN 8
 #define PAIRS_MAX 400
 #define BLOCK_S 0.004
-#define PAIR_S 0.75
+#define PAIR_S 0.5
 #define TIME_LIMIT_S 90.0
 #define OFF_CPU_SHARE 0.05 /* of the wall time: from here on it is substantial */
 #define COUNT_CALL_MAX_S                                                                           \
@@ -36,7 +36,7 @@ struct comparison {
 	bool same[2];		/* each process of the side gave that value */
 	bool ratio_unknown;	/* a value of 0 or less: there is no ratio */
 	bool cpu_fits;		/* neither side gave up the CPU by itself so far */
-	uint64_t loops[2];
+	uint64_t loops;
 	uint64_t random;
 	double started_s, deadline_s;
 	double first_pair_s; /* start-up of files is in it: costs are told without */
@@ -138,7 +138,7 @@ static int keep_run(struct benchmark *benchmark, const struct pair_measured *pai
 	if (r < 0)
 		return r;
 	run->seed = seed;
-	run->loops = side->loops;
+	run->loops = pair->loops;
 	run->start_s = pair->start_s;
 	run->counters = side->counters;
 	for (size_t i = 0; i < pair->blocks && r == 0; i++)
@@ -238,8 +238,7 @@ static int keep_pair(struct comparison *comparison, uint64_t seed, struct err *e
 	}
 	comparison->wall[count] = wall;
 	comparison->cpu[count] = cpu;
-	comparison->loops[0] = comparison->pair->sides[0].loops;
-	comparison->loops[1] = comparison->pair->sides[1].loops;
+	comparison->loops = comparison->pair->loops;
 	result->pair_count++;
 	return 0;
 }
@@ -268,7 +267,7 @@ static int one_pair(struct comparison *comparison, struct err *err)
 	    /* 0 would turn the randomisation off, and it ends at 32 bits. */
 	    .seed = 1 + pair_random(&comparison->random) % UINT32_MAX,
 	    .cpu = comparison->result->cpu,
-	    .loops = {comparison->loops[0], comparison->loops[1]},
+	    .loops = comparison->loops,
 	    .deadline_s = comparison->deadline_s,
 	    .steal = &comparison->steal,
 	    .first = comparison->result->pair_count == 0,
@@ -358,8 +357,8 @@ static void tell_progress(const struct comparison *comparison)
 
 	if (options->progress == NULL)
 		return;
-	if (result->state.pairs_needed > 0 && isfinite(result->pair_cost_s) &&
-	    needed * result->pair_cost_s < left)
+	if (result->state.pairs_needed != SIZE_MAX && result->state.pairs_needed > 0 &&
+	    isfinite(result->pair_cost_s) && needed * result->pair_cost_s < left)
 		left = needed > 0 ? needed * result->pair_cost_s : result->pair_cost_s;
 	options->progress(options->context, &result->state, elapsed, left > 0 ? left : 0);
 }

@@ -18,7 +18,7 @@ struct pairing_options {
 	struct sequential_plan plan;
 	enum pair_metric metric;
 	double block_s;	     /* target length of one block; 0.004 */
-	double pair_s;	     /* of one pair; 0.75 */
+	double pair_s;	     /* of one pair; 0.5 */
 	double time_limit_s; /* of the whole comparison */
 	int cpu;	     /* both on it; −1: the one with least to do */
 	uint64_t seed;	     /* 0: from the clock */

@@ -15,7 +15,7 @@
 
 #define WARM_UP_SHARE 0.1 /* of a pair's time */
 #define BLOCKS_MIN 2	  /* of each side, without the warm-up: A B B A */
-#define LOOPS_ALIKE 2.0	  /* sides nearer than this run the same number of loops a block */
+#define CALIBRATIONS 2	  /* of each side; the largest counts */
 /* A worker waits once for each request. More waits than this were the target's own. */
 #define OWN_WAITS_SHARE 0.05
 #define OWN_WAITS_MIN 3
@@ -52,15 +52,17 @@ static void copy_text(char *to, size_t size, const char *text)
 	snprintf(to, size, "%s", text != NULL ? text : "");
 }
 
-static int start_side(const struct pair_plan *plan, int side, struct worker **ret_worker,
-		      struct pair_side *measured, struct err *err)
+/* spec: filled here, to live as long as the worker. */
+static int start_side(const struct pair_plan *plan, int side, struct worker_spec *spec,
+		      struct worker **ret_worker, struct pair_side *measured, struct err *err)
 {
-	struct worker_spec spec = *plan->specs[side];
 	int r;
 
-	spec.seed = plan->seed;
-	spec.cpu = plan->cpu;
-	r = worker_start(&spec, ret_worker, err);
+	*spec = *plan->specs[side];
+	spec->seed = plan->seed;
+	spec->cpu = plan->cpu;
+	spec->stop = plan->options->stop;
+	r = worker_start(spec, ret_worker, err);
 	if (r < 0)
 		return r;
 	copy_text(measured->python_version, sizeof(measured->python_version),
@@ -70,44 +72,57 @@ static int start_side(const struct pair_plan *plan, int side, struct worker **re
 	return 0;
 }
 
-/* The loops of a block: where the sides take about as long, the same for both, so that what comes
- * once a block weighs the same. */
-static int find_loops(const struct pair_plan *plan, struct worker *const workers[2],
-		      struct pair_measured *pair, int *ret_failed, struct err *err)
+static int calibrate(const struct pair_plan *plan, struct worker *worker, uint64_t *ret_loops,
+		     struct err *err)
 {
-	uint64_t loops[2];
+	*ret_loops = 1;
+	/* Whatever disturbs it makes it smaller. */
+	for (int turn = 0; turn < CALIBRATIONS && !is_command(plan); turn++) {
+		uint64_t loops = 1;
+		int r = worker_calibrate(worker, plan->options->block_s, &loops, err);
 
-	for (int side = 0; side < 2; side++) {
-		loops[side] = plan->loops[side];
-		*ret_failed = side;
-		if (loops[side] == 0) {
-			int r = worker_calibrate(workers[side], plan->options->block_s,
-						 &loops[side], err);
-
-			if (r < 0)
-				return r;
-		}
-		if (loops[side] == 0)
-			loops[side] = 1;
+		if (r < 0)
+			return r;
+		if (loops > *ret_loops)
+			*ret_loops = loops;
 	}
-	if ((double)loops[0] < LOOPS_ALIKE * (double)loops[1] &&
-	    (double)loops[1] < LOOPS_ALIKE * (double)loops[0])
-		loops[0] = loops[1] = loops[0] < loops[1] ? loops[0] : loops[1];
-	pair->sides[0].loops = loops[0];
-	pair->sides[1].loops = loops[1];
 	return 0;
 }
 
-static int run_block(const struct pair_plan *plan, struct worker *worker, struct pair_side *side,
-		     size_t at, struct err *err)
+/* The loops of a block: the slower side's, for both. What comes once a block (its first loop finds
+ * the caches cold) must weigh the same on either side: 4 loops against 10 of equal code have been
+ * seen to differ by 2 %. */
+static int find_loops(const struct pair_plan *plan, struct worker *const workers[2],
+		      struct pair_measured *pair, int *ret_failed, struct err *err)
+{
+	uint64_t loops = plan->loops;
+
+	for (int side = 0; side < 2 && plan->loops == 0; side++) {
+		uint64_t own = 1;
+		int r = 0;
+
+		*ret_failed = side;
+		if (plan->options->kind == BENCH_TIME)
+			r = calibrate(plan, workers[side], &own, err);
+		if (r < 0)
+			return r;
+		if (loops == 0 || own < loops)
+			loops = own;
+	}
+	pair->loops = loops;
+	return 0;
+}
+
+static int run_block(const struct pair_plan *plan, struct worker *worker, uint64_t loops,
+		     struct pair_side *side, size_t at, struct err *err)
 {
 	struct block block = {0};
-	int r = worker_block(worker, side->loops, &block, err);
+	int r = worker_block(worker, loops, &block, err);
 
 	if (r < 0)
 		return r;
 	if (block.loops == 0)
-		block.loops = side->loops;
+		block.loops = loops;
 	side->wall[at] = block.wall_s / (double)block.loops;
 	side->cpu[at] = block.cpu_s / (double)block.loops;
 	side->value[at] = block.value;
@@ -131,7 +146,7 @@ static int run_turn(const struct pair_plan *plan, struct worker *const workers[2
 		int side = turn == 0 ? first : !first, r;
 
 		*ret_failed = side;
-		r = run_block(plan, workers[side], &pair->sides[side], at, err);
+		r = run_block(plan, workers[side], pair->loops, &pair->sides[side], at, err);
 		if (r < 0)
 			return r;
 	}
@@ -145,13 +160,14 @@ static int warm_up(const struct pair_plan *plan, struct worker *const workers[2]
 	double end_s = pair_now_s() + WARM_UP_SHARE * plan->options->pair_s;
 	int r = 0;
 
-	if (is_command(plan) && !plan->first)
+	/* What gives a value gives it once a process. */
+	if (plan->options->kind != BENCH_TIME || (is_command(plan) && !plan->first))
 		return 0;
 	do {
 		r = run_turn(plan, workers, pair, random, ret_failed, err);
 		pair->warmups = pair->blocks;
-	} while (r == 0 && !is_command(plan) && plan->options->kind == BENCH_TIME &&
-		 pair_now_s() < end_s && pair->blocks < PAIR_BLOCKS_MAX / 2 && !must_stop(plan));
+	} while (r == 0 && !is_command(plan) && pair_now_s() < end_s &&
+		 pair->blocks < PAIR_BLOCKS_MAX / 2 && !must_stop(plan));
 	return r;
 }
 
@@ -177,7 +193,8 @@ static int run_blocks(const struct pair_plan *plan, struct worker *const workers
 		bool mirrored = counted % 2 == 0;
 		int r;
 
-		if (counted >= BLOCKS_MIN && mirrored && (!timed || pair_now_s() >= end_s))
+		if (timed ? counted >= BLOCKS_MIN && mirrored && pair_now_s() >= end_s
+			  : counted == 1)
 			break;
 		if (pair->blocks >= PAIR_BLOCKS_MAX)
 			break;
@@ -245,6 +262,7 @@ int pair_measure(const struct pair_plan *plan, uint64_t *random, struct pair_mea
 		 enum pair_outcome *ret_outcome, int *ret_failed, struct err *err)
 {
 	struct worker *workers[2] = {NULL, NULL};
+	struct worker_spec specs[2];
 	int first = (int)(pair_random(random) & 1), r = 0;
 	struct timespec now;
 
@@ -257,7 +275,8 @@ int pair_measure(const struct pair_plan *plan, uint64_t *random, struct pair_mea
 		int side = turn == 0 ? first : !first;
 
 		*ret_failed = side;
-		r = start_side(plan, side, &workers[side], &ret_pair->sides[side], err);
+		r = start_side(plan, side, &specs[side], &workers[side], &ret_pair->sides[side],
+			       err);
 	}
 	if (r == 0)
 		r = run_workers(plan, workers, ret_pair, random, ret_outcome, ret_failed, err);

@@ -13,14 +13,13 @@ struct pair_plan {
 	const struct pairing_options *options;
 	uint64_t seed; /* PYTHONHASHSEED of both */
 	int cpu;
-	uint64_t loops[2]; /* of one block; 0: to be found */
+	uint64_t loops;	   /* of one block, for both; 0: to be found */
 	double deadline_s; /* CLOCK_MONOTONIC: what isn't complete then is given up */
 	struct steal_meter *steal;
 	bool first; /* of the comparison: commands warm the file cache */
 };
 
 struct pair_side {
-	uint64_t loops;
 	/* Per iteration, in the order in which they ran; the first `warmups` are not counted. */
 	double wall[PAIR_BLOCKS_MAX], cpu[PAIR_BLOCKS_MAX], value[PAIR_BLOCKS_MAX];
 	uint8_t causes[PAIR_BLOCKS_MAX];
@@ -33,6 +32,7 @@ struct pair_side {
 
 struct pair_measured {
 	struct pair_side sides[2];
+	uint64_t loops;			/* of one block */
 	uint8_t order[PAIR_BLOCKS_MAX]; /* 1: B ran first */
 	size_t blocks, warmups;		/* of each side; warm-up included */
 	double start_s;			/* Unix time */

@@ -1,0 +1,88 @@
+#include "commands/compare_save.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "commands/report_input.h"
+
+static int copy_values(struct bench_run *to, const struct bench_run *from)
+{
+	int r = 0;
+
+	to->seed = from->seed;
+	to->loops = from->loops;
+	to->start_s = from->start_s;
+	to->counters = from->counters;
+	for (size_t i = 0; i < from->warmup_count && r == 0; i++)
+		r = bench_run_add(to, from->warmups[i], true, 0);
+	for (size_t i = 0; i < from->value_count && r == 0; i++)
+		r = bench_run_add(to, from->values[i], false,
+				  from->causes != NULL ? from->causes[i] : 0);
+	return r;
+}
+
+static int copy_benchmark(struct bench_results *to, const struct benchmark *from)
+{
+	struct benchmark *copy = bench_results_add(to, from->name, from->unit, from->kind);
+	int r = copy != NULL ? 0 : -ERR_MEMORY;
+
+	for (size_t i = 0; i < from->run_count && r == 0; i++) {
+		struct bench_run *run = benchmark_add_run(copy);
+
+		r = run != NULL ? copy_values(run, &from->runs[i]) : -ERR_MEMORY;
+	}
+	return r;
+}
+
+/* All benchmarks of one side in one file. */
+static int join_side(const struct compare_answer *answer, int side, struct bench_results *all)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < answer->count && r == 0; i++) {
+		const struct pairing_result *result = &answer->results[i];
+		const struct bench_results *one = side == 0 ? result->a : result->b;
+
+		if (one == NULL)
+			continue;
+		for (size_t fact = 0; i == 0 && fact < one->fact_count && r == 0; fact++)
+			r = bench_results_fact(all, one->facts[fact].name, one->facts[fact].value);
+		for (size_t at = 0; at < one->benchmark_count && r == 0; at++)
+			r = copy_benchmark(all, &one->benchmarks[at]);
+	}
+	return r;
+}
+
+static int save_side(const struct compare_answer *answer, const char *folder, int side,
+		     struct err *err)
+{
+	struct bench_results *all = bench_results_new();
+	char path[RECORDING_PATH_MAX];
+	struct output output;
+	int r;
+
+	if (all == NULL || join_side(answer, side, all) < 0) {
+		bench_results_free(all);
+		return err_set(err, ERR_MEMORY, "No memory for the raw values");
+	}
+	all->created_s = (double)clock_ns(CLOCK_REALTIME) * 1e-9;
+	snprintf(path, sizeof(path), "%s/%c.json", folder, 'a' + side);
+	r = output_open(&output, path, err);
+	if (r == 0)
+		r = output_close(&output, bench_results_write(all, output.stream, err), err);
+	bench_results_free(all);
+	return r;
+}
+
+int compare_save(const struct compare_answer *answer, const char *folder, struct err *err)
+{
+	int r;
+
+	if (mkdir(folder, 0777) < 0 && errno != EEXIST)
+		return err_set_errno(err, ERR_FILE, errno, "Can't make the folder %s", folder);
+	r = save_side(answer, folder, 0, err);
+	return r < 0 ? r : save_side(answer, folder, 1, err);
+}
