@@ -30,12 +30,17 @@ static int no_memory(struct err *err)
 /* chances[s] becomes the chance that the ranks of a random half sum to s, for s ≤ limit. */
 static void rank_sum_chances(const size_t *ranks, size_t n, double *chances, size_t limit)
 {
+	size_t reached = 0; /* the largest sum that the ranks so far can have, or the limit */
+
 	for (size_t s = 0; s <= limit; s++)
 		chances[s] = s == 0;
 	for (size_t i = 0; i < n; i++) {
-		for (size_t s = limit + 1; s-- > ranks[i];)
-			chances[s] = (chances[s] + chances[s - ranks[i]]) / 2;
-		for (size_t s = 0; s < ranks[i] && s <= limit; s++)
+		size_t rank = ranks[i];
+
+		reached = rank < limit - reached ? reached + rank : limit;
+		for (size_t s = reached + 1; s-- > rank;)
+			chances[s] = (chances[s] + chances[s - rank]) / 2;
+		for (size_t s = 0; s < rank && s <= reached; s++)
 			chances[s] /= 2;
 	}
 }
@@ -128,34 +133,48 @@ out:
 	return r;
 }
 
-/* How many averages are left out at each end; −1: even all of them are too few. */
-static int averages_outside(size_t n, double miss, long *ret_outside, struct err *err)
+/* The largest sum of the ranks 1 to n whose chance to be that small or smaller, twice, is at most
+ * `miss`; −1: even 0 is likelier. Above `limit` it is not looked for. */
+static int critical_sum(size_t n, double miss, size_t limit, long *ret_sum, struct err *err)
 {
-	double count = (double)n * (double)(n + 1) / 2, *chances, p = 0;
-	double sd = sqrt((double)n * (double)(n + 1) * (double)(2 * n + 1) / 24);
-	size_t ranks[EXACT_VALUES_MAX], limit, outside;
+	double *chances = mem_alloc((limit + 1) * sizeof(*chances)), p = 0;
+	size_t ranks[EXACT_VALUES_MAX], sum;
 
-	if (n > EXACT_VALUES_MAX) {
-		double edge = count / 2 + normal_quantile(miss / 2) * sd - 0.5;
-
-		*ret_outside = edge >= 0 ? (long)edge : -1;
-		return 0;
-	}
-	limit = (size_t)(count / 2);
-	chances = mem_alloc((limit + 1) * sizeof(*chances));
 	if (chances == NULL)
 		return no_memory(err);
 	for (size_t i = 0; i < n; i++)
 		ranks[i] = i + 1;
 	rank_sum_chances(ranks, n, chances, limit);
-	for (outside = 0; outside <= limit; outside++) {
-		p += chances[outside];
+	for (sum = 0; sum <= limit; sum++) {
+		p += chances[sum];
 		if (2 * p > miss)
 			break;
 	}
-	*ret_outside = (long)outside - 1;
+	*ret_sum = (long)sum - 1;
 	mem_free(chances);
 	return 0;
+}
+
+/* How many averages are left out at each end; −1: even all of them are too few. */
+static int averages_outside(size_t n, double miss, long *ret_outside, struct err *err)
+{
+	double mean = (double)n * (double)(n + 1) / 4;
+	double sd = sqrt((double)n * (double)(n + 1) * (double)(2 * n + 1) / 24);
+	double edge = mean + normal_quantile(miss / 2) * sd - 0.5;
+	size_t limit = (size_t)mean;
+	int r;
+
+	if (n > EXACT_VALUES_MAX) {
+		*ret_outside = edge >= 0 ? (long)edge : -1;
+		return 0;
+	}
+	/* The exact one lies near; where it doesn't, it is looked for everywhere. */
+	if (edge + sd / 2 + 4 < mean)
+		limit = edge + sd / 2 + 4 > 0 ? (size_t)(edge + sd / 2 + 4) : 0;
+	r = critical_sum(n, miss, limit, ret_outside, err);
+	if (r == 0 && *ret_outside == (long)limit)
+		r = critical_sum(n, miss, (size_t)mean, ret_outside, err);
+	return r;
 }
 
 int signed_rank_interval(const double *values, size_t n, double miss, double *ret_location,
