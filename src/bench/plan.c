@@ -17,7 +17,7 @@
 #define CASES_MAX 100000
 #define NAME_TEXT_MAX 4096
 #define BUDGET_LEAST_S 0.01
-#define PROCESS_S 0.5 /* below this a process has little more than started */
+#define PROCESS_S 1.0 /* below this a process has little more than started */
 
 void bench_plan_defaults(struct bench_plan *plan)
 {

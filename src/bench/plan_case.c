@@ -15,6 +15,7 @@
 
 #define VALUES_MAX 100000     /* of one process, warm-up among them */
 #define SERIES_GROWTH_MAX 4   /* a warm-up may take this many times the values asked for */
+#define CALIBRATE_PARTS 5     /* of a value's length are enough to find its loops */
 #define CALIBRATE_AGAIN_MAX 4 /* a JIT makes the same loops shorter */
 #define COUNT_SLOWEST_S 2.0   /* of one call: counting takes several, and longer ones */
 #define NOTE_TEXT_MAX 512
@@ -233,7 +234,10 @@ static int python_process(const struct bench_plan *plan, struct bench_case *one,
 	if (failed < 0)
 		return plan_failed(one, results, &failure, err);
 	taking.kind = worker_kind(taking.worker);
-	failed = worker_calibrate(taking.worker, plan->value_s, &taking.loops, &failure);
+	failed = worker_calibrate(taking.worker, plan->value_s / CALIBRATE_PARTS, &taking.loops,
+				  &failure);
+	if (taking.loops > 1 && failed == 0)
+		taking.loops *= CALIBRATE_PARTS;
 	if (failed == 0)
 		failed = take_values(&taking, plan, &failure);
 	if (failed < 0)

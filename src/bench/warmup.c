@@ -7,10 +7,11 @@
 #include "base/arena.h"
 #include "stats/summary.h"
 
-#define SCATTERS 4.0	 /* of normal values one in 16,000 lies further away */
-#define SCATTER_MIN 0.01 /* relative: what is nearer is the same for our purpose */
-#define MAD_TO_SD 1.4826 /* for normal values */
-#define MOVES_MIN 0.05	 /* relative: the later half's own halves may differ by this */
+#define SCATTERS 4.0	  /* of normal values one in 16,000 lies further away */
+#define SCATTER_MIN 0.01  /* relative: what is nearer is the same for our purpose */
+#define MAD_TO_SD 1.4826  /* for normal values */
+#define MEDIAN_ERROR 1.25 /* of a median, to that of a mean of normal values */
+#define MOVES_MIN 0.05	  /* relative: the later half's own halves may differ by this */
 
 static int by_value(const void *a, const void *b)
 {
@@ -40,12 +41,27 @@ static double allowance(const double *values, size_t n, double median, double *r
 	return SCATTERS * fmax(MAD_TO_SD * median_of(room, n), SCATTER_MIN * fabs(median));
 }
 
+/* Whether the halves of the late half differ by more than their medians scatter. By the steps from
+ * value to value, which a slow drift leaves as they are. */
+static bool still_moves(const double *late, size_t n, double median, double *room)
+{
+	size_t half = n / 2;
+	double step, error;
+	double moved = fabs(middle_of(late, half, room) - middle_of(late + half, n - half, room));
+
+	for (size_t i = 0; i + 1 < n; i++)
+		room[i] = fabs(late[i + 1] - late[i]);
+	step = MAD_TO_SD * median_of(room, n - 1) / sqrt(2);
+	error = MEDIAN_ERROR * step * sqrt(2 / (double)half);
+	return moved > fmax(SCATTERS * error, MOVES_MIN * fabs(median));
+}
+
 size_t warmup_count(const double *values, size_t n, bool *ret_settled)
 {
 	const double *late = values + n / 2;
 	size_t late_n = n - n / 2, cut = 0;
 	double *room = n < WARMUP_VALUES_MIN ? NULL : mem_alloc(n * sizeof(*room));
-	double median, allowed, moved;
+	double median, allowed;
 
 	if (ret_settled)
 		*ret_settled = true;
@@ -53,8 +69,6 @@ size_t warmup_count(const double *values, size_t n, bool *ret_settled)
 		return 0;
 	median = middle_of(late, late_n, room);
 	allowed = allowance(late, late_n, median, room);
-	moved = fabs(middle_of(late, late_n / 2, room) -
-		     middle_of(late + late_n / 2, late_n - late_n / 2, room));
 	/* Only slow ones, and only from the beginning: a slow value behind a good first one is an
 	 * outlier, and a fast one was no warm-up; both stay. */
 	if (values[0] > median + allowed)
@@ -62,7 +76,7 @@ size_t warmup_count(const double *values, size_t n, bool *ret_settled)
 		       (values[cut] > median + allowed || values[cut + 1] > median + allowed))
 			cut++;
 	if (ret_settled)
-		*ret_settled = cut < n / 2 && moved <= fmax(allowed, MOVES_MIN * fabs(median));
+		*ret_settled = cut < n / 2 && !still_moves(late, late_n, median, room);
 	mem_free(room);
 	return cut;
 }

@@ -91,10 +91,13 @@ static bool take_value(const char *word, size_t size, double *ret_value)
 		*ret_value = NAN;
 		return true;
 	}
-	if (size == 0 || size >= sizeof(text) || !strchr("+-.0123456789in", word[0]))
+	if (size == 0 || size >= sizeof(text))
 		return false;
 	memcpy(text, word, size);
 	text[size] = 0;
+	/* Python's repr of a float; strtod would take blanks and hexadecimal too. */
+	if (strspn(text, "+-.0123456789einfa") != size)
+		return false;
 	*ret_value = strtod(text, &end);
 	return *end == 0;
 }

@@ -11,6 +11,7 @@ static const struct command *const commands[] = {
     &command_report,
     &command_export,
     &command_diff,
+    &command_bench,
     &command_compare,
     &command_imports,
     &command_ledger,

@@ -10,6 +10,7 @@ extern const struct command command_record;
 extern const struct command command_report;
 extern const struct command command_export;
 extern const struct command command_diff;
+extern const struct command command_bench;
 extern const struct command command_compare;
 extern const struct command command_imports;
 extern const struct command command_ledger;
