@@ -15,7 +15,7 @@
 
 /* The benchmarks of one name, as the product of their parameters' values. */
 struct group {
-	const struct benchmark **cells; /* cell_count of them; NULL where there is none */
+	const struct benchmark **cells; /* cell_count of them */
 	size_t cell_count;
 	const char **values[PARAMS_MAX];
 	size_t value_counts[PARAMS_MAX], param_count;
@@ -77,7 +77,7 @@ static size_t cell_of(const struct group *group, const struct benchmark *benchma
 	return cell;
 }
 
-/* False where they are no product of a size that one row can have, or one is there twice. */
+/* False where they are no whole product of a size that one row can have. */
 static bool group_make(struct group *group, const struct bench_results *results,
 		       const struct benchmark *first)
 {
@@ -109,6 +109,11 @@ static bool group_make(struct group *group, const struct bench_results *results,
 			return false;
 		group->cells[cell_of(group, other)] = other;
 	}
+	/* asv would show what is missing as failed. */
+	for (size_t i = 0; i < group->cell_count; i++) {
+		if (group->cells[i] == NULL)
+			return false;
+	}
 	return true;
 }
 
@@ -135,7 +140,7 @@ static int write_numbers(struct json_writer *json, const struct group *group, en
 		const struct benchmark *cell = group->cells[i];
 		struct summary summary = {0};
 
-		if (cell != NULL && benchmark_summary(cell, &summary) < 0)
+		if (benchmark_summary(cell, &summary) < 0)
 			return -ERR_MEMORY;
 		if (summary.n == 0)
 			json_absent(json);
@@ -159,8 +164,7 @@ static int write_samples(struct json_writer *json, const struct group *group)
 		double *values = NULL;
 		size_t count = 0;
 
-		if (group->cells[i] != NULL &&
-		    benchmark_values(group->cells[i], &values, &count) < 0)
+		if (benchmark_values(group->cells[i], &values, &count) < 0)
 			return -ERR_MEMORY;
 		if (count == 0) {
 			json_absent(json);
@@ -184,7 +188,7 @@ static const char *const columns[] = {"result",	    "params",	     "version",	  
 static double started_ms(const struct group *group)
 {
 	for (size_t i = 0; i < group->cell_count; i++) {
-		if (group->cells[i] != NULL && group->cells[i]->run_count > 0)
+		if (group->cells[i]->run_count > 0)
 			return floor(group->cells[i]->runs[0].start_s * 1000);
 	}
 	return NAN;

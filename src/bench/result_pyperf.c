@@ -341,6 +341,15 @@ static int check_values(const struct benchmark *benchmark, size_t *ret_count, st
 	return 0;
 }
 
+static int refuse_twice(const struct benchmark *benchmark, struct err *err)
+{
+	int r = err_set(err, ERR_FILE, "a pyperf file can't hold %s", benchmark->name);
+
+	err_why(err, "it is there twice, and pyperf takes each name once");
+	err_next(err, "write Pyrometer's own file instead: --json");
+	return r;
+}
+
 static int write_benchmark(struct json_writer *json, const struct benchmark *benchmark,
 			   struct err *err)
 {
@@ -389,7 +398,12 @@ int bench_write_pyperf(const struct bench_results *results, FILE *file, struct e
 	json_key(&json, "benchmarks");
 	json_array_begin(&json);
 	for (size_t i = 0; i < results->benchmark_count; i++) {
-		r = write_benchmark(&json, &results->benchmarks[i], err);
+		const struct benchmark *benchmark = &results->benchmarks[i];
+
+		r = bench_results_find(results, benchmark->name, benchmark->params,
+				       benchmark->param_count) != benchmark
+			? refuse_twice(benchmark, err)
+			: write_benchmark(&json, benchmark, err);
 		if (r < 0)
 			return r;
 	}

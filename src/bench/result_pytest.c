@@ -39,6 +39,11 @@ static int read_facts(const struct bench_reading *reading, const json_t *root,
 		const json_t *value =
 		    bench_json_member(json_object_get(root, facts[i].object), facts[i].theirs);
 
+		/* What it says where there is no repository. */
+		if (json_is_string(value) &&
+		    (strcmp(json_string_value(value), "unversioned") == 0 ||
+		     strcmp(json_string_value(value), "(unknown)") == 0))
+			continue;
 		if (value == NULL || json_is_object(value) || json_is_array(value))
 			continue;
 		if (bench_results_fact(results, facts[i].ours,

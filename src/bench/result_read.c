@@ -137,7 +137,7 @@ char *bench_scalar_text(const json_t *value, char *text, size_t size)
 	return text;
 }
 
-/* The shortest of the two that comes back the same: 0.1 stays 0.1. The writer has no such
+/* The shortest that comes back the same: 0.1 stays 0.1. The writer has no such
  * number, so its separators are kept by hand: as an element it is announced by an empty text. */
 void bench_json_exact(struct json_writer *json, double number)
 {
@@ -147,9 +147,11 @@ void bench_json_exact(struct json_writer *json, double number)
 		json_absent(json);
 		return;
 	}
-	snprintf(text, sizeof(text), "%.15g", number);
-	if (strtod(text, NULL) != number)
-		snprintf(text, sizeof(text), "%.17g", number);
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, number);
+		if (strtod(text, NULL) == number)
+			break;
+	}
 	if (json->after_key) {
 		json->after_key = false;
 	} else if (json->depth > 0) {
