@@ -18,6 +18,54 @@ struct process_id profile_first_process(const struct profile *profile)
 	return (struct process_id){profile->process_count > 1 ? 1 : 0};
 }
 
+static bool is_next_program(const struct profile_process *last, const struct profile_process *row)
+{
+	return last->end_ns != 0 && row->start_ns == last->end_ns && row->pid == last->pid;
+}
+
+uint8_t *profile_first_process_programs(const struct profile *profile)
+{
+	uint8_t *programs = mem_zalloc((size_t)profile->process_count + 1, 1);
+	uint32_t last = profile_first_process(profile).v;
+
+	if (!programs || last == 0)
+		return programs;
+	programs[last] = 1;
+	for (uint32_t i = last + 1; i < profile->process_count; i++)
+		if (is_next_program(&profile->processes[last], &profile->processes[i])) {
+			programs[i] = 1;
+			last = i;
+		}
+	return programs;
+}
+
+static void add_program(struct profile_process *sum, const struct profile_process *row)
+{
+	sum->end_ns = row->end_ns;
+	if (row->cpu_ns == UINT64_MAX || sum->cpu_ns > UINT64_MAX - 1 - row->cpu_ns)
+		sum->cpu_ns = UINT64_MAX;
+	else
+		sum->cpu_ns += row->cpu_ns;
+	if (row->peak_rss_bytes != UINT64_MAX &&
+	    (sum->peak_rss_bytes == UINT64_MAX || row->peak_rss_bytes > sum->peak_rss_bytes))
+		sum->peak_rss_bytes = row->peak_rss_bytes;
+}
+
+bool profile_first_process_sum(const struct profile *profile, struct profile_process *ret_sum)
+{
+	uint32_t last = profile_first_process(profile).v;
+
+	if (last == 0)
+		return false;
+	*ret_sum = profile->processes[last];
+	for (uint32_t i = last + 1; i < profile->process_count; i++)
+		if (is_next_program(&profile->processes[last], &profile->processes[i])) {
+			add_program(ret_sum, &profile->processes[i]);
+			last = i;
+		}
+	return true;
+}
+
 static bool thread_is_called(const struct profile *profile, const struct profile_thread *thread,
 			     const char *wanted)
 {
@@ -29,7 +77,7 @@ static bool thread_is_called(const struct profile *profile, const struct profile
 }
 
 static bool thread_is_kept(const struct profile *profile, const struct selection *selection,
-			   const struct profile_thread *thread, struct process_id first)
+			   const struct profile_thread *thread, const uint8_t *first)
 {
 	const struct profile_process *process = &profile->processes[thread->process.v];
 
@@ -39,7 +87,7 @@ static bool thread_is_kept(const struct profile *profile, const struct selection
 		return thread_is_called(profile, thread, selection->thread);
 	if (selection->all_threads)
 		return true;
-	return thread->is_main && (selection->pid != 0 || thread->process.v == first.v);
+	return thread->is_main && (selection->pid != 0 || first[thread->process.v]);
 }
 
 static int refuse_threads(const struct profile *profile, const struct selection *selection,
@@ -68,12 +116,14 @@ static int refuse_threads(const struct profile *profile, const struct selection 
 static int keep_threads(struct sample_filter *filter, const struct profile *profile,
 			const struct selection *selection, struct err *err)
 {
-	struct process_id first = profile_first_process(profile);
+	uint8_t *first = profile_first_process_programs(profile);
 	bool any = false;
 
 	filter->keeps_thread = mem_zalloc((size_t)profile->thread_count + 1, 1);
-	if (!filter->keeps_thread)
+	if (!filter->keeps_thread || !first) {
+		mem_free(first);
 		return err_set(err, ERR_MEMORY, "no memory to select threads");
+	}
 	filter->keeps_thread[0] =
 	    selection->all_threads && selection->pid == 0 && !selection->thread;
 	for (uint32_t i = 1; i < profile->thread_count; i++) {
@@ -81,6 +131,7 @@ static int keep_threads(struct sample_filter *filter, const struct profile *prof
 		filter->keeps_thread[i] = kept;
 		any = any || kept;
 	}
+	mem_free(first);
 	/* A profile with no main thread is empty, not wrong; a name that fits none is. */
 	if (!any && (selection->thread || selection->pid != 0))
 		return refuse_threads(profile, selection, err);

@@ -26,5 +26,13 @@ bool sample_filter_keep(const void *filter, const struct profile *, const struct
 /* The process whose main thread is meant when no thread is named: the first
  * Python process of the table, or its first row when none is Python. 0: no rows. */
 struct process_id profile_first_process(const struct profile *);
+/* A process that executes another program has a row for each: the next one begins in the instant
+ * in which the last one ends. 1 for each row that is that first process, in any of its programs; by
+ * id, the caller frees it with mem_free. NULL: no memory. */
+uint8_t *profile_first_process_programs(const struct profile *);
+/* The first process over all of its programs: from the first one's start to the last one's end (0:
+ * not known), their CPU time together, the largest peak; names are the first one's. false: no
+ * rows. */
+bool profile_first_process_sum(const struct profile *, struct profile_process *ret_sum);
 
 #endif

@@ -34,10 +34,12 @@ static const struct option dump_options[] = {
     {.name = NULL},
 };
 
-static const struct {
+struct state_words {
 	const char *word, *key;
 	enum style style;
-} states[STATE_COUNT] = {
+};
+
+static const struct state_words states[STATE_COUNT] = {
     [STATE_UNKNOWN] = {"state unknown", "unknown", STYLE_DIM},
     [STATE_ON_CPU] = {"running", "on_cpu", STYLE_GREEN},
     [STATE_RUNQUEUE] = {"waiting for a CPU", "runqueue", STYLE_YELLOW},
@@ -45,6 +47,16 @@ static const struct {
     [STATE_GIL_WAIT] = {"waiting for the GIL", "gil_wait", STYLE_YELLOW},
     [STATE_GC] = {"collecting garbage", "gc", STYLE_MAGENTA},
 };
+
+static const struct state_words stops[] = {
+    [DUMP_STOPPED] = {"stopped by a signal", "stopped", STYLE_YELLOW},
+    [DUMP_TRACED] = {"stopped by a debugger", "traced", STYLE_YELLOW},
+};
+
+static const struct state_words *words_of(const struct dump_thread *thread)
+{
+	return thread->stop ? &stops[thread->stop] : &states[thread->state];
+}
 
 static void print_thread(const struct dump_thread *thread, const struct terminal *terminal)
 {
@@ -56,9 +68,9 @@ static void print_thread(const struct dump_thread *thread, const struct terminal
 	}
 	if (thread->interpreter > 0)
 		printf(" (interpreter %" PRId64 ")", thread->interpreter);
-	printf("%s  %s%s%s%s\n", style_off(terminal),
-	       style_on(terminal, states[thread->state].style), states[thread->state].word,
-	       style_off(terminal), thread->holds_gil ? ", holds the GIL" : "");
+	printf("%s  %s%s%s%s\n", style_off(terminal), style_on(terminal, words_of(thread)->style),
+	       words_of(thread)->word, style_off(terminal),
+	       thread->holds_gil ? ", holds the GIL" : "");
 	if (!thread->stable)
 		printf("  %s(it ran on while it was read: the upper frames may not belong "
 		       "together)%s\n",
@@ -105,7 +117,7 @@ static void json_thread(struct json_writer *json, const struct dump_thread *thre
 	json_key(json, "interpreter");
 	json_signed(json, thread->interpreter);
 	json_key(json, "state");
-	json_text(json, states[thread->state].key);
+	json_text(json, words_of(thread)->key);
 	json_key(json, "holds_gil");
 	json_bool(json, thread->holds_gil);
 	json_key(json, "stable");

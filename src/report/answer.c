@@ -6,6 +6,7 @@
 
 #include "analysis/diff.h"
 #include "analysis/filter.h"
+#include "base/arena.h"
 #include "base/err.h"
 #include "report/functions_view.h"
 #include "report/header_view.h"
@@ -59,17 +60,18 @@ static void write_changes(const struct page *page, const struct profile *profile
 static void write_other_threads(const struct page *page, const struct profile *profile,
 				const struct selection *selection)
 {
-	uint32_t process = profile_first_process(profile).v;
 	double main_ns = 0, others_ns = 0;
 	unsigned others = 0;
+	uint8_t *first;
 	char text[200], seconds[NUMBER_TEXT_MAX];
 
 	if (selection->all_threads || selection->thread != NULL)
 		return;
-	for (uint32_t i = 1; i < profile->thread_count; i++) {
+	first = profile_first_process_programs(profile);
+	for (uint32_t i = 1; first && i < profile->thread_count; i++) {
 		const struct profile_thread *thread = &profile->threads[i];
 
-		if (thread->process.v != process || thread->on_cpu_ns == UINT64_MAX)
+		if (thread->on_cpu_ns == UINT64_MAX || !first[thread->process.v])
 			continue;
 		if (thread->is_main) {
 			main_ns += (double)thread->on_cpu_ns;
@@ -78,6 +80,7 @@ static void write_other_threads(const struct page *page, const struct profile *p
 			others++;
 		}
 	}
+	mem_free(first);
 	if (others == 0 || others_ns < THREADS_TO_MENTION * main_ns)
 		return;
 	snprintf(text, sizeof(text),

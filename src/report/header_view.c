@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/filter.h"
+#include "base/arena.h"
 #include "report/answer.h"
 #include "report/functions_view.h"
 
@@ -12,19 +13,12 @@
 #define MISSED_SHARE_TO_WARN 0.05
 #define STATES_DISAGREE_MIN 0.10 /* between samples and the kernel's clock */
 
-static const struct profile_process *main_process(const struct profile *profile)
-{
-	struct process_id id = profile_first_process(profile);
-
-	return id.v == 0 || id.v >= profile->process_count ? NULL : &profile->processes[id.v];
-}
-
 double profile_wall_s(const struct profile *profile)
 {
-	const struct profile_process *process = main_process(profile);
+	struct profile_process process;
 
-	if (process != NULL && process->end_ns > process->start_ns)
-		return (double)(process->end_ns - process->start_ns) / 1e9;
+	if (profile_first_process_sum(profile, &process) && process.end_ns > process.start_ns)
+		return (double)(process.end_ns - process.start_ns) / 1e9;
 	return profile->meta.duration_ns > 0 ? (double)profile->meta.duration_ns / 1e9 : NAN;
 }
 
@@ -84,26 +78,27 @@ char *program_name(char *text, size_t size, const char *command)
 void header_write(const struct page *page, const struct profile *profile,
 		  const struct selection *selection, const struct shares *shares)
 {
-	const struct profile_process *process = main_process(profile);
+	struct profile_process process;
+	bool any = profile_first_process_sum(profile, &process);
 	const struct profile_meta *meta = &profile->meta;
 	char text[NAME_TEXT_MAX], number[NUMBER_TEXT_MAX];
 	const char *python = meta->python;
 	struct flow flow;
 
-	if (python == NULL && process != NULL)
-		python = profile_string(profile, process->python);
+	if (python == NULL && any)
+		python = profile_string(profile, process.python);
 	flow_begin(&flow, page, 0, 2, "  ");
 	flow_item(&flow, STYLE_BOLD, "%s", program_name(text, sizeof(text), meta->command));
 	if (python != NULL && *python != '\0')
 		flow_item(&flow, STYLE_PLAIN, "CPython %s", python);
 	flow_item(&flow, STYLE_PLAIN, "%s wall",
 		  text_seconds(number, sizeof(number), profile_wall_s(profile)));
-	if (process != NULL && process->cpu_ns != UINT64_MAX)
+	if (any && process.cpu_ns != UINT64_MAX)
 		flow_item(&flow, STYLE_PLAIN, "%s CPU",
-			  text_seconds(number, sizeof(number), (double)process->cpu_ns / 1e9));
-	if (process != NULL && process->peak_rss_bytes != UINT64_MAX)
+			  text_seconds(number, sizeof(number), (double)process.cpu_ns / 1e9));
+	if (any && process.peak_rss_bytes != UINT64_MAX)
 		flow_item(&flow, STYLE_PLAIN, "peak memory %s",
-			  text_bytes(number, sizeof(number), process->peak_rss_bytes));
+			  text_bytes(number, sizeof(number), process.peak_rss_bytes));
 	if (selection->basis == BASIS_WALL && !selection->all_threads && shares->sample_count > 0 &&
 	    !isnan(shares->import_total) && shares->import_total >= 0.005)
 		flow_item(&flow, STYLE_PLAIN, "imports %s",
@@ -215,21 +210,25 @@ static void warn(const struct page *page, const char *text)
  * selection is another, or it is not known. */
 static double exact_on_cpu(const struct profile *profile, const struct selection *selection)
 {
-	struct process_id process = profile_first_process(profile);
+	double on_cpu_ns = 0, alive_ns = 0;
+	uint8_t *first;
 
 	if (selection->all_threads || selection->basis != BASIS_WALL || selection->pid != 0 ||
 	    selection->thread != NULL || selection->module != NULL || selection->text != NULL ||
 	    selection->from_ns != 0 || selection->to_ns != 0)
 		return NAN;
-	for (uint32_t i = 1; i < profile->thread_count; i++) {
+	first = profile_first_process_programs(profile);
+	for (uint32_t i = 1; first && i < profile->thread_count; i++) {
 		const struct profile_thread *thread = &profile->threads[i];
 
-		if (thread->process.v == process.v && thread->is_main &&
-		    thread->on_cpu_ns != UINT64_MAX && thread->end_ns > thread->start_ns)
-			return (double)thread->on_cpu_ns /
-			       (double)(thread->end_ns - thread->start_ns);
+		if (!thread->is_main || !first[thread->process.v] ||
+		    thread->on_cpu_ns == UINT64_MAX || thread->end_ns <= thread->start_ns)
+			continue;
+		on_cpu_ns += (double)thread->on_cpu_ns;
+		alive_ns += (double)(thread->end_ns - thread->start_ns);
 	}
-	return NAN;
+	mem_free(first);
+	return alive_ns > 0 ? on_cpu_ns / alive_ns : NAN;
 }
 
 bool states_contradicted(const struct profile *profile, const struct selection *selection,

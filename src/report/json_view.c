@@ -42,19 +42,17 @@ static double seconds(uint64_t ns)
 static void write_run(struct json_writer *json, const struct profile *profile)
 {
 	const struct profile_meta *meta = &profile->meta;
-	struct process_id id = profile_first_process(profile);
-	const struct profile_process *process =
-	    id.v != 0 && id.v < profile->process_count ? &profile->processes[id.v] : NULL;
+	struct profile_process process;
+	bool any = profile_first_process_sum(profile, &process);
 	const char *python = meta->python;
 
-	if (python == NULL && process != NULL && process->python.v != 0)
-		python = profile_string(profile, process->python);
+	if (python == NULL && any && process.python.v != 0)
+		python = profile_string(profile, process.python);
 	key_text(json, "command", meta->command);
 	key_text(json, "python", python);
 	key_number(json, "wall_s", profile_wall_s(profile));
-	key_number(json, "cpu_s", process == NULL ? NAN : seconds(process->cpu_ns));
-	key_unsigned(json, "peak_rss_bytes",
-		     process == NULL ? UINT64_MAX : process->peak_rss_bytes);
+	key_number(json, "cpu_s", any ? seconds(process.cpu_ns) : NAN);
+	key_unsigned(json, "peak_rss_bytes", any ? process.peak_rss_bytes : UINT64_MAX);
 	json_key(json, "exit_status");
 	if (meta->exit_status >= 0)
 		json_signed(json, meta->exit_status);

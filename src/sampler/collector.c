@@ -223,10 +223,12 @@ static uint8_t blocked_state(const struct collector *collector, const struct kno
 {
 	struct thread_syscall call;
 
-	if (thread_times_syscall(&thread->times, &call) == 0 &&
-	    interpreter_words_waits_for_gil(&collector->words, &call))
-		return STATE_GIL_WAIT;
-	return STATE_BLOCKED;
+	if (thread_times_syscall(&thread->times, &call) < 0)
+		return STATE_BLOCKED;
+	if (call.number < 0 && thread->looked && thread->state == STATE_GIL_WAIT)
+		return STATE_GIL_WAIT; /* on its way back into the call that our stop broke off */
+	return interpreter_words_waits_for_gil(&collector->words, &call) ? STATE_GIL_WAIT
+									 : STATE_BLOCKED;
 }
 
 /* The stack of a thread other than the sampled one; it does not change while the thread does not
@@ -280,8 +282,21 @@ static bool moved_meanwhile(struct collector *collector, const struct known_thre
 	return held || interpreter_words_holder(&collector->words) == thread->tstate;
 }
 
+static uint8_t other_state(struct collector *collector, struct known_thread *thread, char os_state,
+			   const struct thread_schedstat *now, bool stopping)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC) - collector->origin_ns;
+	bool runnable = os_state == 'R';
+
+	if (stopping && (runnable || os_state == 't'))
+		runnable = known_thread_was_runnable(thread, now, now_ns);
+	thread->last_ns = now_ns;
+	return runnable ? known_thread_runnable_state(thread, now, false, 0)
+			: blocked_state(collector, thread);
+}
+
 /* Look at one thread; what has not run since the last look is as it was. */
-static void look_at(struct collector *collector, struct known_thread *thread)
+static void look_at(struct collector *collector, struct known_thread *thread, bool stopping)
 {
 	struct thread_schedstat now, after;
 	struct thread_stat stat;
@@ -311,8 +326,7 @@ static void look_at(struct collector *collector, struct known_thread *thread)
 		thread->flags = SAMPLE_NO_STACK | SAMPLE_OTHER_CORE;
 		thread->stack_known = false;
 	}
-	thread->state = stat.state == 'R' ? known_thread_runnable_state(thread, &now, false, 0)
-					  : blocked_state(collector, thread);
+	thread->state = other_state(collector, thread, stat.state, &now, stopping);
 	thread->last = now;
 	thread->looked = true;
 }
@@ -342,7 +356,7 @@ static void look_at_others(struct collector *collector, const struct record_samp
 
 		if (!thread->alive || thread->tid == record->tid)
 			continue;
-		look_at(collector, thread);
+		look_at(collector, thread, record->reader == READER_STOPPING);
 		if (thread->looked)
 			emit(collector, thread, record->time_ns, weight_ns);
 	}
@@ -455,6 +469,7 @@ static void handle_sample(struct collector *collector, const struct record_sampl
 	thread->looked = record->times_known;
 	thread->stack_known = record->outcome != OUTCOME_FAILED;
 	thread->last = record->times;
+	thread->last_ns = record->times_known ? record->time_ns : 0;
 	emit(collector, thread, record->time_ns, record->weight_ns);
 	if (collector->living > 1)
 		look_at_others(collector, record);

@@ -38,7 +38,7 @@ struct target {
 	uint64_t device, inode; /* of the executable */
 	uint64_t seen_ns, next_try_ns;
 	uint32_t tries;
-	bool ever_sampled;
+	bool ever_sampled, row_sampled; /* row: the program that it is now */
 	struct err refusal;
 	int refused;
 	/* Of sampling threads that ended (exec): */
@@ -237,12 +237,19 @@ static void update_usage(struct session *session, struct target *target)
 		row->peak_rss_bytes = peak;
 }
 
-static struct target *add_target(struct session *session, pid_t pid, struct err *err)
+static int add_row(struct session *session, struct target *target, uint64_t start_ns,
+		   struct err *err)
 {
-	struct profile_process row = {.pid = (uint32_t)pid,
-				      .start_ns = session_elapsed_ns(session),
+	struct profile_process row = {.pid = (uint32_t)target->identity.pid,
+				      .start_ns = start_ns,
 				      .cpu_ns = UINT64_MAX,
 				      .peak_rss_bytes = UINT64_MAX};
+
+	return profile_builder_add_process(session->builder, &row, &target->id, err);
+}
+
+static struct target *add_target(struct session *session, pid_t pid, struct err *err)
+{
 	struct target target = {.state = TARGET_SEARCHING, .seen_ns = now_ns()};
 
 	if (process_identity_of(pid, &target.identity, err) < 0)
@@ -250,7 +257,7 @@ static struct target *add_target(struct session *session, pid_t pid, struct err 
 	if (grow_array((void **)&session->targets, &session->target_capacity,
 		       session->target_count + 1, sizeof(*session->targets),
 		       SESSION_PROCESSES_MAX) < 0 ||
-	    profile_builder_add_process(session->builder, &row, &target.id, err) < 0) {
+	    add_row(session, &target, session_elapsed_ns(session), err) < 0) {
 		err_set(err, ERR_LIMIT, "too many processes to follow (%d)", SESSION_PROCESSES_MAX);
 		return NULL;
 	}
@@ -285,7 +292,7 @@ static int start_sampling(struct session *session, struct target *target, struct
 	}
 	session->sampled++;
 	target->state = TARGET_SAMPLED;
-	target->ever_sampled = true;
+	target->ever_sampled = target->row_sampled = true;
 	row = profile_builder_process(session->builder, target->id);
 	profile_builder_string(session->builder, target->runtime.version_text,
 			       strlen(target->runtime.version_text), &row->python, NULL);
@@ -349,20 +356,55 @@ static void end_target(struct session *session, struct target *target)
 	profile_builder_process(session->builder, target->id)->end_ns = session_elapsed_ns(session);
 }
 
-/* The same process, another program: exec. Look for its interpreter anew. */
+static bool is_command_of(const struct session *session, const struct target *target,
+			  const char *command)
+{
+	const struct profile *view = profile_builder_view(session->builder);
+
+	return strcmp(command, profile_string(view, view->processes[target->id.v].command)) == 0;
+}
+
+/* What was sampled keeps its row, and its times end here; the new program's begin. The kernel
+ * counts a process's CPU time on through exec. Without memory for another row the old one goes on.
+ */
+static void start_program_row(struct session *session, struct target *target)
+{
+	uint64_t now = session_elapsed_ns(session), cpu_ns;
+	struct process_id old = target->id;
+
+	if (!target->row_sampled || add_row(session, target, now, NULL) < 0)
+		return;
+	cpu_ns = process_cpu_ns(target->identity.pid);
+	if (cpu_ns != UINT64_MAX && cpu_ns >= target->cpu_before_ns) {
+		profile_builder_process(session->builder, old)->cpu_ns =
+		    cpu_ns - target->cpu_before_ns;
+		target->cpu_before_ns = cpu_ns;
+	}
+	profile_builder_process(session->builder, old)->end_ns = now;
+	target->row_sampled = false;
+}
+
+/* The same process, another program: exec. Look for its interpreter anew. A program that executes
+ * itself with the very same command goes on in its row. */
 static void check_exec(struct session *session, struct target *target)
 {
 	struct sampling_reader_status status = {0};
+	char path[512], command[PROFILE_COMMAND_MAX];
 	uint64_t device, inode;
-	char path[512];
+	bool same_file;
 
 	if (target->reader)
 		sampling_reader_status(target->reader, &status);
 	if (process_executable(target->identity.pid, path, sizeof(path), &device, &inode, NULL) < 0)
 		return;
-	if (device == target->device && inode == target->inode && !status.ended)
+	same_file = device == target->device && inode == target->inode;
+	if (same_file && !status.ended)
 		return;
 	stop_sampling(session, target);
+	if (!same_file ||
+	    (process_command_line(target->identity.pid, command, sizeof(command), NULL) == 0 &&
+	     command[0] && !is_command_of(session, target, command)))
+		start_program_row(session, target);
 	target->device = device;
 	target->inode = inode;
 	target->state = TARGET_SEARCHING;
@@ -425,8 +467,8 @@ static void housekeeping(struct session *session)
 			search(session, target);
 		if (!refresh)
 			continue;
-		update_usage(session, target);
 		check_exec(session, target);
+		update_usage(session, target);
 		if (!target->reader)
 			continue;
 		collector_refresh(target->collector, now - session->origin_ns);

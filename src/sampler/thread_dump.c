@@ -99,7 +99,7 @@ static int name_frame(struct dumper *dumper, const struct raw_frame *raw, struct
 	return result;
 }
 
-static uint8_t thread_state(struct dumper *dumper, const struct dump_thread *thread)
+static uint8_t thread_state(struct dumper *dumper, struct dump_thread *thread)
 {
 	struct thread_times times;
 	struct thread_stat stat = {0, -1};
@@ -112,7 +112,11 @@ static uint8_t thread_state(struct dumper *dumper, const struct dump_thread *thr
 		state = stat.state == 'R' ? STATE_ON_CPU : STATE_BLOCKED;
 		if (state == STATE_ON_CPU && thread->holds_gil && dumper->words.gc_collecting)
 			state = STATE_GC;
-		if (state == STATE_BLOCKED && thread_times_syscall(&times, &call) == 0 &&
+		thread->stop = stat.state == 'T'   ? DUMP_STOPPED
+			       : stat.state == 't' ? DUMP_TRACED
+						   : DUMP_NOT_STOPPED;
+		if (state == STATE_BLOCKED && !thread->stop &&
+		    thread_times_syscall(&times, &call) == 0 &&
 		    interpreter_words_waits_for_gil(&dumper->words, &call))
 			state = STATE_GIL_WAIT;
 	}

@@ -17,11 +17,14 @@ struct dump_frame {
 	struct code_location location;
 	int32_t first_line;
 };
+/* Standing still by another's will: a signal (SIGSTOP, Ctrl-Z), a debugger. */
+enum dump_stop { DUMP_NOT_STOPPED, DUMP_STOPPED, DUMP_TRACED };
 struct dump_thread {
 	uint64_t tid, ident;
 	int64_t interpreter;
 	char *name;		   /* NULL unknown */
 	uint8_t state;		   /* enum sample_state */
+	enum dump_stop stop;	   /* then state is STATE_BLOCKED */
 	bool holds_gil, stable;	   /* stable: two readings agreed, or it stood still */
 	struct dump_frame *frames; /* leaf first */
 	uint32_t depth;

@@ -9,6 +9,7 @@
 /* What one of our wake-ups delays the target beyond the time we measure in it: two context
  * switches. */
 #define SWITCH_NS 20000u
+#define RECENT_NS 50e6
 
 void thread_table_init(struct thread_table *table)
 {
@@ -91,4 +92,30 @@ uint8_t known_thread_runnable_state(struct known_thread *thread, const struct th
 		return STATE_RUNQUEUE;
 	thread->on_cpu_owed -= 1.0;
 	return STATE_ON_CPU;
+}
+
+bool known_thread_was_runnable(struct known_thread *thread, const struct thread_schedstat *now,
+			       uint64_t now_ns)
+{
+	double ran = (double)now->on_cpu_ns - (double)thread->last.on_cpu_ns;
+	double waited = (double)now->runqueue_ns - (double)thread->last.runqueue_ns;
+	double part;
+
+	if (thread->last_ns == 0 || now_ns <= thread->last_ns)
+		return true;
+	/* The kernel adds a wait when it ends, perhaps some looks later: hence the sums. */
+	thread->recent_ran_ns += ran;
+	thread->recent_had_ns += (double)(now_ns - thread->last_ns) - waited;
+	part = thread->recent_had_ns > thread->recent_ran_ns
+		   ? thread->recent_ran_ns / thread->recent_had_ns
+		   : 1.0;
+	if (thread->recent_had_ns > RECENT_NS) {
+		thread->recent_ran_ns /= 2;
+		thread->recent_had_ns /= 2;
+	}
+	thread->runnable_owed += part;
+	if (thread->runnable_owed < 0.5)
+		return false;
+	thread->runnable_owed -= 1.0;
+	return true;
 }

@@ -21,6 +21,8 @@ struct known_thread {
 	uint8_t state, flags;
 	uint64_t own_delay_ns; /* that our last sample added to its run-queue time */
 	double on_cpu_owed;
+	uint64_t last_ns; /* when `last` was read */
+	double recent_ran_ns, recent_had_ns, runnable_owed;
 	struct stack_prediction *prediction;
 };
 
@@ -43,5 +45,12 @@ void thread_table_end(struct known_thread *thread);
  * thread->last is set to *now. */
 uint8_t known_thread_runnable_state(struct known_thread *thread, const struct thread_schedstat *now,
 				    bool exact, uint64_t own_hold_ns);
+
+/* Was a thread that is runnable, or in our stop, so by itself? A stop of ours wakes whoever waits:
+ * for some microseconds it is runnable. Told by the part of the time of the last looks, less what
+ * it waited for a CPU, that it ran; so in as many looks as that part is. For the stopping reader,
+ * before known_thread_runnable_state. */
+bool known_thread_was_runnable(struct known_thread *thread, const struct thread_schedstat *now,
+			       uint64_t now_ns);
 
 #endif

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -46,6 +47,28 @@ def test_dump_as_json(pyrometer, busy):
     frame = waiter["frames"][names.index("wait_for_end")]
     assert frame["line"] == 45 and frame["file"].endswith("cli_busy.py")
     assert threads["MainThread"]["tid"] == busy.pid
+
+
+def test_dump_tells_a_process_that_a_signal_stopped(pyrometer, busy):
+    os.kill(busy.pid, signal.SIGSTOP)
+    try:
+        cli.wait_until("all its threads stopped", lambda: states_of_threads(busy.pid) == {"T"})
+        result = pyrometer("dump", "-p", busy.pid)
+        document = json.loads(pyrometer("dump", "--json", "-p", busy.pid).stdout)
+    finally:
+        os.kill(busy.pid, signal.SIGCONT)
+    assert result.stdout.count("  stopped by a signal") == 3
+    assert {thread["state"] for thread in document["threads"]} == {"stopped"}
+    cli.wait_until("it goes on", lambda: states_of_threads(busy.pid) != {"T"})
+    assert "stopped" not in pyrometer("dump", "-p", busy.pid).stdout
+
+
+def states_of_threads(pid):
+    states = set()
+    for tid in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/stat" % (pid, tid)) as stream:
+            states.add(stream.read().rpartition(")")[2].split()[0])
+    return states
 
 
 def test_dump_does_not_stop_the_process(pyrometer, busy):

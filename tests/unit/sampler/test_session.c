@@ -36,8 +36,29 @@ struct taken {
 	uint64_t samples, with_leaf, with_stack;
 	struct sample_counts counts;
 	uint32_t processes;
+	struct taken_row {
+		uint32_t pid;
+		uint64_t start_ns, end_ns, cpu_ns;
+		bool python;
+		char command[64];
+	} rows[4];
+	/* Samples of the threads in functions of these names. */
+	uint64_t waiter, waiter_running, hasher, hasher_waiting;
 	int fail_with; /* the sink refuses */
 };
+
+static void take_rows(struct taken *taken, const struct profile *view)
+{
+	taken->processes = view->process_count - 1;
+	for (uint32_t i = 0; i < taken->processes && i < 4; i++) {
+		const struct profile_process *row = &view->processes[i + 1];
+
+		taken->rows[i] = (struct taken_row){row->pid,	 row->start_ns,	     row->end_ns,
+						    row->cpu_ns, row->python.v != 0, ""};
+		snprintf(taken->rows[i].command, sizeof(taken->rows[i].command), "%s",
+			 profile_string(view, row->command));
+	}
+}
 
 /* Does the stack hold a function of this name? */
 static bool stack_has(const struct profile *profile, struct stack_id stack, const char *name)
@@ -65,9 +86,17 @@ static int append(void *context, const struct profile *view, const struct profil
 		taken->with_stack += samples[i].stack.v != 0;
 		taken->with_leaf += stack_has(view, samples[i].stack, "hot_leaf") &&
 				    stack_has(view, samples[i].stack, "caller");
+		if (stack_has(view, samples[i].stack, "waiter")) {
+			taken->waiter++;
+			taken->waiter_running += samples[i].state == STATE_ON_CPU;
+		}
+		if (stack_has(view, samples[i].stack, "hasher")) {
+			taken->hasher++;
+			taken->hasher_waiting += samples[i].state == STATE_BLOCKED;
+		}
 	}
 	taken->counts = view->meta.counts;
-	taken->processes = view->process_count - 1;
+	take_rows(taken, view);
 	return 0;
 }
 
@@ -245,6 +274,54 @@ static void exec_into_another_program(void **state)
 			 (unsigned long long)taken.samples, (unsigned long long)taken.counts.valid,
 			 (unsigned long long)taken.with_leaf);
 	assert_int_equal(SIGTERM, WTERMSIG(target_end(&target, SIGTERM)));
+	/* A row for each program, one after the other. */
+	assert_int_equal(3, taken.processes);
+	for (int i = 0; i < 3; i++) {
+		const struct taken_row *row = &taken.rows[i];
+
+		assert_int_equal(target.pid, row->pid);
+		assert_true(row->python == (i < 2));
+		assert_true(i == 2 || row->end_ns == taken.rows[i + 1].start_ns);
+		assert_true(i == 2 || (row->cpu_ns > 20000000ull && row->cpu_ns < 60000000000ull));
+	}
+	assert_non_null(strstr(taken.rows[2].command, "sleep 60"));
+}
+
+/* Two threads that wait are never on a CPU but for our stopping of them; a third computes beside
+ * the main thread, outside of the lock. */
+static void stopping_leaves_a_waiting_thread_waiting(void **state)
+{
+	static const char *const code =
+	    "import hashlib, os, threading, time\n"
+	    "def hasher():\n"
+	    "    while True: hashlib.pbkdf2_hmac('sha256', b'x', b'y', 100000)\n"
+	    "threading.Thread(target=hasher, daemon=True).start()\n"
+	    "def waiter(): threading.Event().wait()\n"
+	    "def sleeping_waiter():\n"
+	    "    while True: time.sleep(1000)\n"
+	    "threading.Thread(target=waiter, daemon=True).start()\n"
+	    "threading.Thread(target=sleeping_waiter, daemon=True).start()\n"
+	    "time.sleep(.1)\n"
+	    "os.write(1, b'R')\n"
+	    "while True: pass\n";
+	struct python_target target;
+	struct session *session;
+	struct taken taken;
+
+	(void)state;
+	target_start(&target, python[0], code);
+	session = start(&taken, READER_STOPPING, 400, target.pid);
+	run_for(session, 2000000000ull);
+	assert_int_equal(0, session_finish(session, NULL));
+	session_free(session);
+	check_counts(&taken);
+	print_message("    %llu of %llu running, %llu of %llu waiting\n",
+		      (unsigned long long)taken.waiter_running, (unsigned long long)taken.waiter,
+		      (unsigned long long)taken.hasher_waiting, (unsigned long long)taken.hasher);
+	assert_true(taken.waiter > 50);
+	assert_true(taken.waiter_running <= taken.waiter / 20);
+	assert_true(taken.hasher > 25 && taken.hasher_waiting <= taken.hasher * 9 / 10);
+	assert_int_equal(SIGTERM, WTERMSIG(target_end(&target, SIGTERM)));
 }
 
 static void fork_without_exec_is_followed(void **state)
@@ -333,6 +410,7 @@ int main(void)
 	    cmocka_unit_test(stopping_loses_no_signal),
 	    cmocka_unit_test(death_in_mid_sample),
 	    cmocka_unit_test(exec_into_another_program),
+	    cmocka_unit_test(stopping_leaves_a_waiting_thread_waiting),
 	    cmocka_unit_test(fork_without_exec_is_followed),
 	    cmocka_unit_test(a_sink_that_fails_is_told_once),
 	    cmocka_unit_test(what_is_no_python_is_refused),
