@@ -12,6 +12,7 @@
 #include "process/process.h"
 #include "stats/paired.h"
 #include "stats/summary.h"
+#include "system/thread_times.h"
 
 #define WARM_UP_SHARE 0.1 /* of a pair's time */
 #define BLOCKS_MIN 2	  /* of each side, without the warm-up: A B B A */
@@ -19,6 +20,7 @@
 /* A worker waits once for each request. More waits than this were the target's own. */
 #define OWN_WAITS_SHARE 0.05
 #define OWN_WAITS_MIN 3
+#define OFF_CPU_SHARE 0.05 /* of the wall time, neither on a CPU nor waiting for one */
 #define STATUS_SIZE_MAX 8192
 
 double pair_now_s(void)
@@ -171,14 +173,29 @@ static int warm_up(const struct pair_plan *plan, struct worker *const workers[2]
 	return r;
 }
 
-/* How often the process gave up the CPU by itself; false: not known. */
-static bool read_waits(const struct worker *worker, uint64_t *ret_waits)
+/* What the kernel counts of a worker's main thread. */
+struct waits {
+	uint64_t voluntary;   /* how often it gave up the CPU by itself */
+	uint64_t runqueue_ns; /* how long it waited for one */
+	bool known;
+};
+
+static void read_waits(const struct worker *worker, struct waits *ret_waits)
 {
+	struct thread_schedstat schedule;
+	struct thread_times times;
 	char text[STATUS_SIZE_MAX];
 	size_t size;
+	pid_t pid = worker_pid(worker);
 
-	return proc_read(worker_pid(worker), "status", text, sizeof(text), &size, NULL) == 0 &&
-	       proc_find_number(text, size, "voluntary_ctxt_switches", 10, ret_waits);
+	ret_waits->known = false;
+	if (proc_read(pid, "status", text, sizeof(text), &size, NULL) < 0 ||
+	    !proc_find_number(text, size, "voluntary_ctxt_switches", 10, &ret_waits->voluntary) ||
+	    thread_times_open(&times, pid, pid, NULL) < 0)
+		return;
+	ret_waits->known = thread_times_schedstat(&times, &schedule) == 0;
+	ret_waits->runqueue_ns = schedule.runqueue_ns;
+	thread_times_release(&times);
 }
 
 static int run_blocks(const struct pair_plan *plan, struct worker *const workers[2],
@@ -219,41 +236,52 @@ static double median_of(const double *values, size_t count)
 	return summary.median;
 }
 
-static void judge_waits(struct pair_side *side, size_t first, size_t blocks, bool known,
-			uint64_t waits)
+/* Whether the target itself gave up the CPU within the blocks. Many short blocks tell by the number
+ * of waits; a few long ones by the time, of which the waits for requests are then little. */
+static void judge_waits(const struct pair_measured *pair, struct pair_side *side,
+			const struct waits *before, const struct waits *after)
 {
-	double shares[PAIR_BLOCKS_MAX];
+	double shares[PAIR_BLOCKS_MAX], wall_s = 0, cpu_s = 0, own, off_s;
+	double blocks = (double)(pair->blocks - pair->warmups);
 	size_t count = 0;
-	double own = known ? (double)waits - (double)(blocks - first) : INFINITY;
 
-	for (size_t i = first; i < blocks; i++)
+	for (size_t i = pair->warmups; i < pair->blocks; i++) {
+		wall_s += side->wall[i] * (double)pair->loops;
+		cpu_s += side->cpu[i] * (double)pair->loops;
 		if (side->wall[i] > 0)
 			shares[count++] = 1 - side->cpu[i] / side->wall[i];
+	}
 	side->off_share = median_of(shares, count);
-	side->gave_up_cpu = own > OWN_WAITS_MIN + OWN_WAITS_SHARE * (double)(blocks - first);
+	side->gave_up_cpu = true;
+	if (!before->known || !after->known)
+		return; /* wall time is never wrong, only noisy */
+	own = (double)(after->voluntary - before->voluntary) - blocks;
+	off_s = wall_s - cpu_s - (double)(after->runqueue_ns - before->runqueue_ns) * 1e-9;
+	side->gave_up_cpu = own > OWN_WAITS_MIN + OWN_WAITS_SHARE * blocks ||
+			    (own > 0 && own >= blocks) || off_s > OFF_CPU_SHARE * wall_s;
 }
 
 static int run_workers(const struct pair_plan *plan, struct worker *const workers[2],
 		       struct pair_measured *pair, uint64_t *random, enum pair_outcome *ret_outcome,
 		       int *ret_failed, struct err *err)
 {
-	uint64_t before[2] = {0, 0}, after[2] = {0, 0};
-	bool known[2];
+	struct waits before[2] = {{.known = false}}, after[2] = {{.known = false}};
 	int r = find_loops(plan, workers, pair, ret_failed, err);
 
 	if (r == 0)
 		r = warm_up(plan, workers, pair, random, ret_failed, err);
 	if (r < 0)
 		return r;
-	for (int side = 0; side < 2; side++)
-		known[side] = !is_command(plan) && read_waits(workers[side], &before[side]);
+	/* A command's processes are gone by then. */
+	for (int side = 0; side < 2 && !is_command(plan); side++)
+		read_waits(workers[side], &before[side]);
 	r = run_blocks(plan, workers, pair, random, ret_outcome, ret_failed, err);
 	if (r < 0)
 		return r;
 	for (int side = 0; side < 2; side++) {
-		known[side] = known[side] && read_waits(workers[side], &after[side]);
-		judge_waits(&pair->sides[side], pair->warmups, pair->blocks, known[side],
-			    after[side] - before[side]);
+		if (!is_command(plan))
+			read_waits(workers[side], &after[side]);
+		judge_waits(pair, &pair->sides[side], &before[side], &after[side]);
 	}
 	return 0;
 }

@@ -1,7 +1,6 @@
 #include "commands/compare_plan.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,63 +209,25 @@ static int environment_of(struct compare_plan *plan, const struct compare_argume
 	return 0;
 }
 
-/* Where the interpreter itself lies, as it says. Behind the name there may be a script that chooses
- * one (pyenv's shims), and a shell at each of hundreds of starts costs more than what is measured.
- */
-static void ask_executable(const char *python, char *path, size_t size)
-{
-	int fds[2], status = 0;
-	size_t used = 0;
-	ssize_t got;
-	pid_t pid;
-
-	path[0] = '\0';
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return;
-	pid = fork();
-	if (pid == 0) {
-		if (dup2(fds[1], STDOUT_FILENO) >= 0)
-			execl(python, python, "-c",
-			      "import sys; sys.stdout.write(sys.executable or '')", (char *)NULL);
-		_exit(127);
-	}
-	close(fds[1]);
-	while (pid > 0 && used < size - 1) {
-		got = read(fds[0], path + used, size - 1 - used);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		used += (size_t)got;
-	}
-	close(fds[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	path[used] = '\0';
-	if (pid < 0 || status != 0 || path[0] != '/' || access(path, X_OK) < 0)
-		path[0] = '\0';
-}
-
 static int python_of(struct compare_plan *plan, const struct compare_arguments *arguments, int side,
 		     const char **ret_python, struct err *err)
 {
 	const char *name = plan->operands[side].kind == OPERAND_PYTHON ? plan->operands[side].text
 								       : arguments->python;
-	char *found, executable[REVISION_PATH_MAX];
+	char *found;
 	int r;
 
 	*ret_python = NULL;
 	r = python_find(name, &found, err);
 	if (r < 0)
 		return name == NULL ? 0 : r; /* commands need none */
-	ask_executable(found, executable, sizeof(executable));
-	*ret_python = compare_plan_text(plan, "%s", executable[0] ? executable : found);
+	*ret_python = compare_plan_text(plan, "%s", found);
 	mem_free(found);
 	return *ret_python != NULL ? 0 : no_memory(err);
 }
 
 static int surroundings(struct compare_plan *plan, const struct compare_arguments *arguments,
-			int side, struct worker_spec *ret_spec, struct err *err)
+			int side, struct worker_spec specs[2], struct err *err)
 {
 	struct worker_spec spec = {.cpu = -1,
 				   .gc_disabled = arguments->gc_disabled,
@@ -276,7 +237,7 @@ static int surroundings(struct compare_plan *plan, const struct compare_argument
 				   .stop = plan->stop};
 	const struct revision_tree *tree = plan->trees[side];
 	const char *root = ".", *prefix = plan->revisions.prefix;
-	int r;
+	int r = 0;
 
 	if (tree != NULL) {
 		/* Where we are in the user's tree, there the benchmark runs in its own. */
@@ -296,10 +257,14 @@ static int surroundings(struct compare_plan *plan, const struct compare_argument
 		free((char *)root);
 		root = spec.directory;
 	}
-	r = python_of(plan, arguments, side, &spec.python, err);
+	/* One search for both: it may ask a program that chooses (pyenv). */
+	if (side == 0 || plan->operands[0].kind == OPERAND_PYTHON)
+		r = python_of(plan, arguments, side, &spec.python, err);
+	else
+		spec.python = specs[0].python;
 	if (r == 0)
 		r = environment_of(plan, arguments, side, root, &spec.environment, err);
-	*ret_spec = spec;
+	specs[side] = spec;
 	return r;
 }
 
@@ -388,7 +353,7 @@ int compare_plan_make(struct compare_plan *plan, const struct compare_arguments 
 	if (plan->operands[0].kind == OPERAND_REVISION)
 		r = make_trees(plan, arguments, err);
 	for (int side = 0; side < 2 && r == 0; side++)
-		r = surroundings(plan, arguments, side, &base[side], err);
+		r = surroundings(plan, arguments, side, base, err);
 	if (r < 0)
 		return r;
 	if (is_surroundings(&plan->operands[0]))
