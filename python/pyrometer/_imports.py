@@ -366,16 +366,15 @@ class Lines:
         elif sys.gettrace() is None:
             sys.settrace(self.on_call)
 
-    def end(self, record):
-        self.charge(record, None)
+    def end(self, record, now):
+        self.charge(record, None, now)
         del self.bodies[id(record.code)]
         if self.tool is not None:
             sys.monitoring.set_local_events(self.tool, record.code, 0)
         elif not self.bodies and sys.gettrace() == self.on_call:
             sys.settrace(None)
 
-    def charge(self, record, line):
-        now = clock()
+    def charge(self, record, line, now):
         thread = threads[record.thread]
         last, since, children, taken = record.running
         if last is not None:
@@ -383,12 +382,15 @@ class Lines:
             row = record.lines.setdefault(last, [0, 0])
             row[0] += spent
             row[1] += 1
-        record.running = [line, clock(), record.children, thread.taken]
+        ended = clock()
+        if line is not None:
+            thread.taken += ended - now
+        record.running = [line, ended, record.children, thread.taken]
 
     def on_line(self, code, line):
         record = self.bodies.get(id(code))
         if record is not None:
-            self.charge(record, line)
+            self.charge(record, line, clock())
 
     def on_call(self, frame, event, _argument):
         return self.on_trace if id(frame.f_code) in self.bodies else None
@@ -396,7 +398,7 @@ class Lines:
     def on_trace(self, frame, event, _argument):
         record = self.bodies.get(id(frame.f_code))
         if record is not None and event == "line":
-            self.charge(record, frame.f_lineno)
+            self.charge(record, frame.f_lineno, clock())
         return self.on_trace
 
 
@@ -583,7 +585,7 @@ def run_body(f, arguments):
         record.body += stopped - start - (thread.taken - taken_at_start)
         record.body_children += record.children - children
         if lines is not None:
-            lines.end(record)
+            lines.end(record, stopped)
         if by_hand:
             record.total = record.body
             end(record, thread)

@@ -166,7 +166,8 @@ static char **code_argv(const struct imports_command_options *options, int opera
 	return argv;
 }
 
-static int check_options(const struct imports_command_options *options, struct err *err)
+static int check_options(const struct imports_command_options *options, int operand_count,
+			 struct err *err)
 {
 	const char *both = options->module && options->code	? "-m and -c"
 			   : options->tree && options->timeline ? "--tree and --timeline"
@@ -174,6 +175,12 @@ static int check_options(const struct imports_command_options *options, struct e
 								: NULL;
 	int result;
 
+	if (operand_count == 0 && !options->module && !options->code) {
+		result = err_set(err, ERR_USAGE, "nothing to run");
+		err_why(err, "no program was given");
+		err_next(err, "pyrometer imports app.py, or pyrometer imports -m package");
+		return result;
+	}
 	if (!both)
 		return 0;
 	result = err_set(err, ERR_USAGE, "%s don't go together", both);
@@ -204,7 +211,7 @@ static int imports_main(const void *values, int operand_count, char **operands, 
 	struct target_command command = {0};
 	FILE *stream = NULL;
 	char **argv = NULL;
-	int result = check_options(options, err);
+	int result = check_options(options, operand_count, err);
 
 	if (result == 0 && options->code) {
 		argv = code_argv(options, operand_count, operands);

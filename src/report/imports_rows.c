@@ -101,8 +101,10 @@ static void write_heading(const struct imports_page *self, const char *title)
 	if (page->columns >= 70)
 		page_cell(page, self->view->sort == IMPORTS_BY_FILES ? "files" : "memory",
 			  MEMORY_COLUMNS, CUT_END, true, STYLE_DIM);
-	fputs("  ", page->stream);
-	page_cell(page, "imported by", strlen("imported by"), CUT_END, false, STYLE_DIM);
+	if (page->columns >= 2 + width + numbers_width(page) + 2 + strlen("imported by")) {
+		fputs("  ", page->stream);
+		page_cell(page, "imported by", strlen("imported by"), CUT_END, false, STYLE_DIM);
+	}
 	fputc('\n', page->stream);
 }
 
@@ -122,9 +124,9 @@ static void write_row(const struct imports_page *self, const struct imports_reco
 	write_time(page, record->total_ns, STYLE_PLAIN);
 	if (page->columns >= 70)
 		write_amount(self, record);
-	fputs("  ", page->stream);
 	place_width = text_display_width(place);
-	if (page->columns > used) {
+	if (page->columns > used + NAME_COLUMNS_MIN / 2) {
+		fputs("  ", page->stream);
 		if (place_width > page->columns - used)
 			place_width = page->columns - used;
 		page_cell(page, place, place_width, CUT_START, false, STYLE_PLAIN);

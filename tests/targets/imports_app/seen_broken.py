@@ -1,0 +1,5 @@
+def deep():
+    raise KeyError("broken")
+
+
+deep()

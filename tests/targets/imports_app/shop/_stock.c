@@ -1,0 +1,1 @@
+/* Source of the part that was never compiled. */

@@ -1,0 +1,1 @@
+import shop_plugin_part  # noqa: F401
