@@ -161,6 +161,25 @@ def test_renamed_and_changed_binary(place, found_right, change):
     found_right(target, place.interpreter.version_text)
 
 
+def rename_runtime(path):
+    """Neither section nor symbol, static or dynamic, is called after the runtime any more. The new
+    name is as long and has the same hash (33 * 'P' + 'y' == 33 * 'Q' + 'X'), so that libpython's
+    own references to it still find it."""
+    with open(path, "rb") as file:
+        content = file.read()
+    for name in (b".PyRuntime\0", b"_PyRuntime\0"):
+        content = content.replace(name, name.replace(b"Py", b"QX"))
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def test_found_by_a_scan_where_no_name_tells(place, found_right):
+    program, environment = copy_of_build(place, "accounting", rename_runtime)
+    target = place.start(program, "-u", place.where(), **environment)
+    text = found_right(target, place.interpreter.version_text)
+    assert "found by a scan of its data segments" in text
+
+
 def test_binary_deleted_while_it_runs(place, found_right):
     program, environment = copy_of_build(place, "upgraded")
     target = place.start(program, "-u", place.where(), **environment)
