@@ -141,6 +141,8 @@ static uint16_t frame_flags(const struct layout *layout, const uint8_t *head, ui
 
 	if (at->frame_is_entry >= 0 && head[at->frame_is_entry])
 		flags |= RAW_ENTERED_FROM_C;
+	if (layout->frame_owner != OWNER_NONE && head[at->frame_owner] == OWNER_IS_GENERATOR)
+		flags |= RAW_GENERATOR;
 	switch (layout->frame_liveness) {
 	case LIVENESS_EXECUTING:
 		return head[at->frame_executing] == 1 ? flags : flags | RAW_DEAD;
@@ -189,8 +191,13 @@ static int walk_chain(struct stack_reader *reader, uint64_t frame, struct raw_fr
 
 	/* Only the head is needed; frame_owner may lie at its end. */
 	while (frame) {
+		uint32_t run = frames_run(reader, &frame, frames + depth, capacity - depth);
 		const uint8_t *head;
 
+		depth += run;
+		steps += run;
+		if (!frame)
+			break;
 		if (steps++ >= 2 * FRAMES_DEPTH_MAX) {
 			/* So deep, or links of different instants that lead in a circle. */
 			*flags |= reader->target_runs ? STACK_TORN : STACK_TRUNCATED;
@@ -353,4 +360,16 @@ bool stack_reader_frame_at(struct stack_reader *reader, uint64_t address,
 		return false;
 	*ret_back = load_u64(head + at->frame_back);
 	return true;
+}
+
+void stack_reader_want_frame(struct stack_reader *reader, struct stack_prediction *prediction,
+			     uint64_t address)
+{
+	uint32_t head = (uint32_t)reader->layout->at.frame_size;
+
+	if ((address & 7) || address > ADDRESS_MAX)
+		return;
+	if (!window_find(reader, address, head) && !frame_miss(reader, address, head))
+		return;
+	remember_windows(reader, prediction);
 }

@@ -46,6 +46,7 @@ enum raw_frame_flag {
 	RAW_ENTERED_FROM_C = 1 << 0, /* C code lies between this frame and its caller */
 	RAW_WAITS = 1 << 1,	     /* LIVENESS_CALLER_STACKTOP: handed over to a Python callee */
 	RAW_DEAD = 1 << 2,	     /* this frame was no longer running when it was read */
+	RAW_GENERATOR = 1 << 3,	     /* a generator's: not on the data stack (3.11+) */
 };
 
 enum stack_flag {
@@ -78,6 +79,7 @@ struct stack_window {
 	uint32_t size;
 	uint32_t used; /* bytes from start that the walk needed */
 	const uint8_t *bytes;
+	bool chained; /* a chunk of the list that the thread state names (remember_windows) */
 };
 
 struct stack_chunk { /* of the data stack */
@@ -137,6 +139,11 @@ int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *pred
  * False when no window holds it or it can't be one. */
 bool stack_reader_frame_at(struct stack_reader *reader, uint64_t address,
 			   struct raw_frame *ret_frame, uint64_t *ret_back);
+
+/* The frame at `address` is wanted in the copies of the next fetches: reads it now where it was not
+ * copied, and makes the prediction anew. After the walk. */
+void stack_reader_want_frame(struct stack_reader *reader, struct stack_prediction *prediction,
+			     uint64_t address);
 
 /* Where that word lies in the target (0 unknown). */
 uint64_t stack_reader_leaf_word(const struct stack_reader *reader);

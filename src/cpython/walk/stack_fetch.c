@@ -399,25 +399,55 @@ static void predict_top(const struct stack_reader *reader, const struct stack_wi
 	}
 }
 
-/* The top chunk comes last: it is what goes away. */
-void remember_windows(const struct stack_reader *reader, struct stack_prediction *prediction)
+static struct stack_window *window_at(const struct stack_reader *reader, uint64_t start)
+{
+	for (uint32_t i = 0; i < reader->window_count; i++)
+		if (reader->windows[i].used && reader->windows[i].start == start)
+			return &reader->windows[i];
+	return NULL;
+}
+
+/* The windows of the data stack's chunks, the top one first, as far as they lead to one another. */
+static uint32_t chain_of_chunks(const struct stack_reader *reader,
+				struct stack_window *chain[FRAMES_CHUNKS_MAX])
 {
 	const struct layout_offsets *at = &reader->layout->at;
 	uint64_t chunk =
 	    at->tstate_datastack_chunk < 0 ? 0 : tstate_word(reader, at->tstate_datastack_chunk);
-	const struct stack_window *top = NULL;
+	uint32_t count = 0;
+
+	while (chunk && count < FRAMES_CHUNKS_MAX) {
+		struct stack_window *window = window_at(reader, chunk);
+
+		if (!window || window->chained)
+			break;
+		window->chained = true;
+		chain[count++] = window;
+		chunk = window->size < (uint32_t)at->chunk_data
+			    ? 0
+			    : load_u64(window->bytes + at->chunk_previous);
+	}
+	return count;
+}
+
+/* In an order in which what goes away costs least: chunks come last, from the root up. */
+void remember_windows(const struct stack_reader *reader, struct stack_prediction *prediction)
+{
+	struct stack_window *chain[FRAMES_CHUNKS_MAX];
+	uint32_t chunks = chain_of_chunks(reader, chain);
 
 	prediction->count = 0;
 	for (uint32_t i = 0; i < reader->window_count; i++) {
 		const struct stack_window *window = &reader->windows[i];
 
-		if (!window->used || inside_another(reader, window))
-			continue;
-		if (chunk && window->start == chunk)
-			top = window;
-		else
+		if (window->used && !window->chained && !inside_another(reader, window))
 			predict(prediction, window->start, window->used);
 	}
-	if (top)
-		predict_top(reader, top, prediction);
+	for (uint32_t i = chunks; i-- > 0;) {
+		chain[i]->chained = false;
+		if (i > 0)
+			predict(prediction, chain[i]->start, chain[i]->used);
+		else
+			predict_top(reader, chain[i], prediction);
+	}
 }

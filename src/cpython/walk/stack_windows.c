@@ -87,6 +87,7 @@ struct stack_window *window_reserve(struct stack_reader *reader, uint64_t start,
 	window->start = start;
 	window->size = size;
 	window->used = 0;
+	window->chained = false;
 	window->bytes = reader->buffer + reader->buffer_used;
 	reader->buffer_used += ((size_t)size + 15) & ~(size_t)15;
 	return window;
@@ -288,7 +289,7 @@ const uint8_t *frame_miss(struct stack_reader *reader, uint64_t frame, uint32_t 
 	start = frame;
 	if (frame < reader->last_single && reader->last_single - frame < NEIGHBOUR_BYTES)
 		start &= ~(uint64_t)(PAGE_BYTES - 1);
-	reader->last_single = frame;
+	reader->last_single = start;
 	if (!window_read(reader, start, (uint32_t)(frame - start) + head))
 		return NULL;
 	return window_find(reader, frame, head);

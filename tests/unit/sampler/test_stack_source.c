@@ -309,6 +309,124 @@ static void the_table_of_stacks_starts_anew(void **state)
 	world_end(&world);
 }
 
+/* --- one stack after another -------------------------------------------------------------- */
+
+#define SEQUENCE 1200u
+#define SEQUENCE_DEPTH 40u
+
+/* What a frame truly is: which code object, of those that lay at its address one after another. */
+struct true_stack {
+	uint32_t depth, flags, key;
+	struct true_frame {
+		uint32_t number, version;
+		int32_t offset;
+	} frames[SEQUENCE_DEPTH];
+};
+
+static uint32_t draw(uint64_t *random, uint32_t below)
+{
+	*random ^= *random << 13;
+	*random ^= *random >> 7;
+	*random ^= *random << 17;
+	return (uint32_t)((*random >> 20) % below);
+}
+
+static void renew_code(struct world *world, uint32_t number, uint32_t *version)
+{
+	struct code_fingerprint_span span = code_fingerprint_span(world->layout);
+
+	for (uint32_t i = 0; i < span.size; i++)
+		world->image[number * CODE_STEP + (uint32_t)span.offset + i] ^=
+		    (uint8_t)(*version ^ (*version + 1));
+	++*version;
+}
+
+/* As a running program's: from the leaf on frames change, are left or are entered. */
+static void change_stack(struct true_stack *stack, uint64_t *random)
+{
+	uint32_t change = draw(random, draw(random, 4) ? 3 : stack->depth + 1);
+
+	if (change < stack->depth && draw(random, 2)) {
+		memmove(stack->frames, stack->frames + change,
+			(stack->depth - change) * sizeof(stack->frames[0]));
+		stack->depth -= change;
+	} else if (stack->depth + change <= SEQUENCE_DEPTH) {
+		memmove(stack->frames + change, stack->frames,
+			stack->depth * sizeof(stack->frames[0]));
+		stack->depth += change;
+	}
+	for (uint32_t i = 0; i < change && i < stack->depth; i++) {
+		bool torn = draw(random, 30) == 0;
+
+		stack->frames[i] = (struct true_frame){torn ? 99 : draw(random, 8), 0,
+						       torn ? -1 : (int32_t)draw(random, 3) * 2};
+	}
+	stack->flags = draw(random, 9) ? 0 : STACK_TORN;
+}
+
+static void intern_true(struct world *world, struct true_stack *stack, const uint32_t *versions,
+			uint64_t generation)
+{
+	struct raw_frame frames[SEQUENCE_DEPTH] = {{0}};
+	bool torn = false;
+
+	for (uint32_t i = 0; i < stack->depth; i++) {
+		struct true_frame *frame = &stack->frames[i];
+
+		frames[i].offset = frame->offset;
+		frame->version = frame->number < 8 ? versions[frame->number] : 0;
+		if (frame->number < 8)
+			frames[i].code = code_at(frame->number);
+		torn |= frame->number >= 8;
+	}
+	stack->key = key_of(world, frames, stack->depth, stack->flags, generation);
+	assert_true(world->source.last_torn == torn);
+	if (world->last_stack != stack->key)
+		return;
+	for (uint32_t i = 0; i < stack->depth; i++) {
+		assert_int_equal(stack->frames[i].number < 8, world->last[i].code_key != 0);
+		assert_int_equal(stack->frames[i].offset, world->last[i].offset);
+	}
+}
+
+/* What a stack shares with the one before is not hashed again: equal ones have one key all the same
+ * and others another, also while code objects give way to others (3.14 counts them). */
+static void keys_do_not_depend_on_the_stack_before(void **state)
+{
+	static struct true_stack seen[SEQUENCE];
+
+	(void)state;
+	for (int minor = 13; minor <= 14; minor++) {
+		struct true_stack stack = {.depth = 1};
+		uint32_t versions[8] = {0};
+		uint64_t random = 0x2545f4914f6cdd1dull, generation = 1;
+		struct world world;
+
+		world_start(&world, minor);
+		for (uint32_t n = 0; n < SEQUENCE; n++) {
+			change_stack(&stack, &random);
+			if (minor == 14 && draw(&random, 12) == 0) {
+				uint32_t number = draw(&random, 8);
+
+				renew_code(&world, number, &versions[number]);
+				generation++;
+			}
+			intern_true(&world, &stack, versions,
+				    minor == 14 ? generation : UINT64_MAX);
+			seen[n] = stack;
+			for (uint32_t i = 0; i < n; i++) {
+				bool same = seen[i].depth == stack.depth &&
+					    seen[i].flags == stack.flags &&
+					    memcmp(seen[i].frames, stack.frames,
+						   stack.depth * sizeof(stack.frames[0])) == 0;
+
+				assert_int_equal(same, seen[i].key == stack.key);
+			}
+		}
+		world_end(&world);
+	}
+}
+
 static void each_failed_allocation_costs_a_stack_at_most(void **state)
 {
 	static struct raw_frame frames[9000];
@@ -342,6 +460,7 @@ int main(void)
 	    cmocka_unit_test(what_the_sink_refused_comes_again),
 	    cmocka_unit_test(a_stack_of_many_codes),
 	    cmocka_unit_test(the_table_of_stacks_starts_anew),
+	    cmocka_unit_test(keys_do_not_depend_on_the_stack_before),
 	    cmocka_unit_test(each_failed_allocation_costs_a_stack_at_most),
 	};
 
