@@ -409,6 +409,7 @@ in_progress = {}  # top package → imports of it that are in progress
 importing = {}  # module → thread that imports it
 finished = []  # records that wait to be written
 count = 0
+ours = set()  # what we had to import into sys.modules
 running = False  # the program itself has begun
 IMPORT_NAME = None
 lazy_at_start = set(getattr(sys, "lazy_modules", ()))
@@ -446,7 +447,7 @@ def importer(frame):
         else:
             break
         frame = frame.f_back
-    if frame is None or not running:
+    if frame is None or frame is base or not running:
         return (None, None, None, True, "interpreter", frame)
     if frame.f_globals.get("__name__") == "runpy":
         return (None, None, None, True, "-m", frame)
@@ -744,10 +745,12 @@ def peak():
 
 
 def write_start(started):
+    """`entered`: when our bootstrap began, which has put it beside these functions."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[3] != "final":
         version += sys.version_info[3][:1] + str(sys.version_info[4])
-    out.line("P", 1, sys.implementation.name, version, sys.executable, started, watch.method)
+    name = sys.implementation.name
+    out.line("P", 1, name, version, sys.executable, entered, started, watch.method)
     for name in sorted(before.intersection(modules)):
         space = getattr(modules[name], "__dict__", {})
         out.line("B", name, space.get("__file__") if type(space) is dict else None)
@@ -882,11 +885,12 @@ def run_program(mode, what):
 
 def start(descriptor, with_lines):
     """Called by the bootstrap that pyrometer puts behind this text."""
-    global out, memory, watch, lines, ours, our_file, IMPORT_NAME, main_ended
-    started = clock()
+    global out, memory, watch, lines, base, our_file, IMPORT_NAME, main_ended
     mode, what = sys.argv[1].split(":", 1)
     our_file = getframe().f_code.co_filename
-    ours = {"time"} - before
+    base = getframe()
+    while base.f_back is not None:
+        base = base.f_back
     out = Out(descriptor)
     memory = Memory(descriptor + 1)
     watch = watcher()
@@ -896,13 +900,11 @@ def start(descriptor, with_lines):
     set_arguments(mode, what)
     if mode != "-c":
         forget_command()
-    for name in ours:
-        del modules[name]
-    write_start(started)
     posix.register_at_fork(after_in_child=out.close_in_child)
     external._os = CountingOs()
     bootstrap._call_with_frames_removed = _call_with_frames_removed
     bootstrap._find_and_load = _find_and_load
     sys.addaudithook(on_audit)
+    write_start(clock())
     run_program(mode, what)
 

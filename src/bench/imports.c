@@ -73,10 +73,13 @@ static int probe_prepare(struct probed_run *run, char *const *argv, bool lines, 
 	    write_all(run->fd, call, strlen(call)) < 0 || fstat(run->fd, &info) < 0)
 		return err_set_errno(err, ERR_FILE, errno, "can't write the probe to memory");
 	run->text_size = info.st_size;
-	/* One expression: it leaves no name in __main__. */
+	/* One expression: it leaves no name in __main__. The time comes first: from there on it is
+	 * the probe that takes it. */
 	snprintf(bootstrap, sizeof(bootstrap),
-		 "exec(compile(__import__('posix').pread(%d,%lld,0),"
-		 "'<frozen importlib._bootstrap>','exec'),{'__name__':'_frozen_importlib'})",
+		 "exec(*(lambda entered:(compile(__import__('posix').pread(%d,%lld,0),"
+		 "'<frozen importlib._bootstrap>','exec'),"
+		 "{'__name__':'_frozen_importlib','entered':entered}))"
+		 "(__import__('time').monotonic_ns()))",
 		 run->fd, (long long)info.st_size);
 	return imports_command_make(&run->command, argv, bootstrap, err);
 }

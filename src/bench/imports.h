@@ -61,7 +61,7 @@ struct imports_record {
 	const char *file; /* NULL: none, or unknown */
 	uint32_t parent;  /* index of the import that it happened in; IMPORTS_NONE */
 	uint32_t thread;  /* 0: the first that imported */
-	int64_t start_ns; /* since the process was started */
+	int64_t start_ns; /* since the process was started, without the probe's own start */
 	uint64_t total_ns, self_ns;
 	uint64_t body_ns;     /* of self_ns: its own body; UINT64_MAX unknown */
 	uint64_t compile_ns;  /* of self_ns: its source was compiled; UINT64_MAX: it was not */
@@ -115,7 +115,7 @@ struct imports_result {
 	uint64_t wall_ns;      /* of the first run */
 	int64_t began_ns;      /* since the process was started: the program's own beginning */
 	int64_t ended_ns;      /* its main module's end */
-	uint64_t probe_ns;     /* what the probe took while it ran */
+	uint64_t probe_ns;     /* what the probe took of wall_ns: its start, and while it ran */
 	uint64_t peak_bytes;   /* UINT64_MAX unknown */
 	uint64_t total_ns;     /* of all imports: start_ns + first_use_ns */
 	uint64_t startup_ns;   /* of those while it starts */

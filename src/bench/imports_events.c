@@ -1,7 +1,6 @@
 /* See imports_events.h. */
 #include "bench/imports_events.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +38,7 @@ enum list_name {
 
 struct reader {
 	struct imports_result *result;
-	int64_t launched_ns;
+	int64_t launched_ns, prepared_ns;
 	struct list lists[LISTS];
 	uint32_t *numbers, *parents; /* of each record, as the probe counts */
 	struct use *uses;
@@ -144,15 +143,18 @@ static void *append(struct reader *reader, enum list_name name)
 
 static bool read_start(struct reader *reader)
 {
-	int64_t version, started;
+	int64_t version, entered, started;
 
-	if (!number_at(reader, 1, &version) || version != 1 || !number_at(reader, 5, &started))
+	if (!number_at(reader, 1, &version) || version != 1 || !number_at(reader, 5, &entered) ||
+	    !number_at(reader, 6, &started))
 		return false;
 	reader->result->implementation = text_at(reader, 2);
 	reader->result->version = text_at(reader, 3);
 	reader->result->executable = text_at(reader, 4);
-	reader->result->use_method = text_at(reader, 6);
-	reader->result->began_ns = started - reader->launched_ns;
+	reader->result->use_method = text_at(reader, 7);
+	reader->result->began_ns = entered - reader->launched_ns;
+	/* On the program's clock the probe's own start takes no time. */
+	reader->prepared_ns = started > entered ? started - entered : 0;
 	reader->begun = true;
 	return true;
 }
@@ -180,7 +182,7 @@ static bool read_amounts(struct reader *reader, struct imports_record *record)
 		return false;
 	if (strcmp(reader->fields[13], "-") != 0 && !number_at(reader, 13, &memory))
 		return false;
-	record->start_ns = start - reader->launched_ns;
+	record->start_ns = start - reader->launched_ns - reader->prepared_ns;
 	record->total_ns = total;
 	record->self_ns = children < total ? total - children : 0;
 	record->memory_bytes = memory;
@@ -308,7 +310,9 @@ static bool read_end(struct reader *reader)
 	if (!number_at(reader, 1, &main_ended) || !amount_at(reader, 3, &result->probe_ns) ||
 	    !amount_at(reader, 4, &result->peak_bytes))
 		return false;
-	result->ended_ns = main_ended - reader->launched_ns;
+	result->ended_ns = main_ended - reader->launched_ns - reader->prepared_ns;
+	if (result->probe_ns != UINT64_MAX)
+		result->probe_ns += (uint64_t)reader->prepared_ns;
 	result->complete = true;
 	return true;
 }
@@ -318,7 +322,7 @@ static const struct {
 	size_t fields;
 	bool (*read)(struct reader *);
 } kinds[] = {
-    {'P', 7, read_start},    {'B', 3, read_before}, {'I', 27, read_import}, {'A', 4, read_work},
+    {'P', 8, read_start},    {'B', 3, read_before}, {'I', 27, read_import}, {'A', 4, read_work},
     {'E', 3, read_evidence}, {'L', 5, read_line},   {'U', 3, read_use},	    {'M', 2, read_module},
     {'Y', 2, read_lazy},     {'Z', 5, read_end},
 };
@@ -571,46 +575,4 @@ int imports_events_read(struct imports_result *result, const char *bytes, size_t
 	mem_free(reader.uses);
 	mem_free(text);
 	return status;
-}
-
-/* --- -X importtime ------------------------------------------------------------------------- */
-
-/* "import time:       123 |        456 |   name" */
-static bool read_importtime_line(const char *line, const char *end, struct imports_before *ret)
-{
-	static const char mark[] = "import time:";
-	char *rest;
-	size_t length;
-
-	if ((size_t)(end - line) < sizeof(mark) || memcmp(line, mark, sizeof(mark) - 1) != 0)
-		return false;
-	ret->self_ns = strtoull(line + sizeof(mark) - 1, &rest, 10) * 1000;
-	if (rest + 2 >= end || strncmp(rest, " |", 2) != 0)
-		return false;
-	ret->total_ns = strtoull(rest + 2, &rest, 10) * 1000;
-	if (rest + 2 >= end || strncmp(rest, " |", 2) != 0)
-		return false;
-	ret->name = rest + 2 + strspn(rest + 2, " ");
-	length = (size_t)(end - ret->name);
-	return ret->name < end && length < 1024;
-}
-
-void imports_importtime_read(struct imports_result *result, const char *bytes, size_t size)
-{
-	const char *line = bytes, *end;
-	struct imports_before row = {0};
-
-	for (; (end = memchr(line, '\n', size - (size_t)(line - bytes))) != NULL; line = end + 1) {
-		size_t length;
-
-		if (!read_importtime_line(line, end, &row))
-			continue;
-		length = (size_t)(end - row.name);
-		for (size_t i = 0; i < result->before_count; i++)
-			if (result->before[i].name && strlen(result->before[i].name) == length &&
-			    memcmp(result->before[i].name, row.name, length) == 0) {
-				result->before[i].self_ns = row.self_ns;
-				result->before[i].total_ns = row.total_ns;
-			}
-	}
 }

@@ -2,7 +2,7 @@
  *
  * UTF-8 text, a line a record, fields with tabs between them. In a field %09 %0A %0D %25 stand for
  * tab, newline, carriage return, percent, %2D for a lone minus; a lone "-" is absent.
- *   P 1 implementation version executable started use_method
+ *   P 1 implementation version executable entered started use_method
  *   B module file                                             one that was there before
  *   I number parent thread name kind file start total children body compile cpu memory files bytes
  *     stats by_file by_line by_function at_module_level how lazy work error error_text missing

@@ -67,31 +67,39 @@ static bool is_for_elsewhere(const char *part)
 	return false;
 }
 
-/* How people name the compiled half of a module. */
-static bool is_named_as_compiled(const char *part, const char *importer)
-{
-	static const char *const endings[] = {"speedups", "_c",	   "_ext",    "_cext", "_native",
-					      "_rust",	  "_rs",   "_cython", "_cy",   "_fast",
-					      "accel",	  "_impl", "_speed"};
-
-	if (part[0] == '_' || (part[0] == 'c' && strcmp(part + 1, last_part(importer)) == 0))
-		return true;
-	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
-		if (has_ending(part, endings[i]))
-			return true;
-	return false;
-}
-
 /* "scanner" is a part of json.scanner, "json" too. */
 static bool has_part(const char *name, const char *part)
 {
 	size_t length = strlen(part);
 
-	for (const char *at = name; at; at = strchr(at, '.')) {
+	for (const char *at = name; at && length; at = strchr(at, '.')) {
 		at += *at == '.';
 		if (strncmp(at, part, length) == 0 && (at[length] == '.' || !at[length]))
 			return true;
 	}
+	return false;
+}
+
+/* How people name the compiled half of a module: by a word for it, or by the module's own name
+ * behind an underscore or a c. */
+static bool is_named_as_compiled(const char *part, const char *importer)
+{
+	static const char *const endings[] = {"_c",  "_ext",  "_rs",   "_cy",
+					      "_cc", "_fast", "_impl", "_simd"};
+	static const char *const words[] = {"speedup", "optimization", "accel", "cython", "native",
+					    "rust",    "cext",	       "cyext", "speed_"};
+	const char *bare = part + strspn(part, "_");
+
+	if (bare > part && has_part(importer, bare))
+		return true;
+	if (bare[0] == 'c' && has_part(importer, bare + 1))
+		return true;
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (has_ending(part, endings[i]))
+			return true;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(part, words[i]))
+			return true;
 	return false;
 }
 

@@ -190,7 +190,7 @@ int imports_list_write(const struct imports_page *self, bool at_start, struct er
 		const struct imports_record *record = &result->records[i];
 
 		/* Of those at first use only what was asked for: the rest hangs on it. */
-		if (record->error || record->at_start != at_start ||
+		if (record->error || record->shell || record->at_start != at_start ||
 		    (!at_start && record->parent != IMPORTS_NONE))
 			continue;
 		rows[count++] = (struct row){record, key_of(record, self->view->sort)};

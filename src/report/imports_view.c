@@ -29,6 +29,15 @@ static const struct imports_record *costliest(const struct imports_result *resul
 	return found;
 }
 
+/* Of the run, without what the probe took; where that is not known, with it. */
+static double own_wall_s(const struct imports_result *result)
+{
+	uint64_t probe =
+	    result->complete && result->probe_ns < result->wall_ns ? result->probe_ns : 0;
+
+	return (double)(result->wall_ns - probe) / 1e9;
+}
+
 static void write_answer(const struct imports_page *self)
 {
 	const struct imports_result *result = self->view->result;
@@ -41,7 +50,7 @@ static void write_answer(const struct imports_page *self)
 		return;
 	}
 	text_seconds(all, sizeof(all), (double)result->total_ns / 1e9);
-	text_seconds(wall, sizeof(wall), (double)result->wall_ns / 1e9);
+	text_seconds(wall, sizeof(wall), own_wall_s(result));
 	text_percent(share, sizeof(share), (double)most->total_ns / (double)result->total_ns, 0);
 	snprintf(text, sizeof(text), "Imports take %s of the run's %s; %s of it is %s, at %s.", all,
 		 wall, share, text_name(name, sizeof(name), most->name),
@@ -316,8 +325,7 @@ static void write_method(const struct imports_page *self)
 		page_sentence(self->page, 2, STYLE_DIM,
 			      "What is used can't be told in this interpreter.");
 	if (result->complete) {
-		snprintf(text, sizeof(text),
-			 "The probe took %s, in no figure above but the run's%s%s.",
+		snprintf(text, sizeof(text), "The probe took %s, which is in no figure above%s%s.",
 			 text_seconds(taken, sizeof(taken), (double)result->probe_ns / 1e9),
 			 strcmp(method, "unknown") == 0 ? "" : "; what is used is known by ",
 			 strcmp(method, "unknown") == 0 ? "" : method);
