@@ -303,8 +303,11 @@ static bool split_row(char *line, char *cells[CELLS])
 		*c = '\0';
 		if (c > line && c[-1] == ' ')
 			c[-1] = '\0';
-		if (count < CELLS && c[1] == ' ')
+		if (count < CELLS) {
+			if (c[1] != ' ')
+				return false;
 			cells[count] = c + 2;
+		}
 		count++;
 	}
 	return count == CELLS + 1;
