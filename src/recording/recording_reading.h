@@ -1,5 +1,6 @@
-/* What the three parts of reading a recording share; not for others: recording_reader.c (the file
- * as a whole), recording_rows.c (dictionaries, threads, markers), recording_samples.c. */
+/* What the parts of reading a recording share; not for others: recording_reader.c (the file
+ * as a whole), recording_walk.c (over one
+ * table), recording_rows.c (dictionaries, threads, markers), recording_samples.c. */
 #ifndef RECORDING_READING_H
 #define RECORDING_READING_H
 
@@ -41,10 +42,13 @@ struct reading {
  * -ERR_MEMORY, which ends the reading. */
 typedef int row_fn(struct reading *, sqlite3_stmt *row, struct err *);
 
+/* The end of a walk by id: it can begin anywhere, hence after a damaged page too. */
+#define READING_BY_ID "WHERE id >= ?1 ORDER BY id"
+
 struct table_walk {
 	enum recording_table table;
 	const char *sql;
-	bool by_id; /* column 0 is a rising id */
+	bool by_id; /* column 0 is a rising id, and the text ends with READING_BY_ID */
 	row_fn *take;
 };
 
@@ -60,7 +64,8 @@ bool row_get_u32(sqlite3_stmt *row, int column, uint32_t maximum, uint32_t *ret_
 /* Text made safe: valid UTF-8, no control characters; NULL on no memory. The caller frees it. */
 char *row_get_text(sqlite3_stmt *row, int column);
 
-/* Rows until the end or the first damaged page; *ret_whole tells which. */
+/* All rows that are readable, those by id also after a damaged page; *ret_whole: nothing was
+ * missing. */
 int reading_walk(struct reading *reading, const struct table_walk *walk, bool *ret_whole,
 		 struct err *err);
 

@@ -140,53 +140,6 @@ static int map_put(struct id_map *map, uint64_t id, uint32_t value)
 	return 0;
 }
 
-/* ---- a walk over one table ---- */
-
-int reading_walk(struct reading *reading, const struct table_walk *walk, bool *ret_whole,
-		 struct err *err)
-{
-	const char *name = recording_tables[walk->table].name;
-	sqlite3_stmt *row = NULL;
-	uint64_t last = 0, id;
-	int code = 0, sqlite = SQLITE_CORRUPT;
-
-	*ret_whole = false;
-	if (!reading->present[walk->table])
-		return 0;
-	if (sqlite3_prepare_v2(reading->source.db, walk->sql, -1, &row, NULL) == SQLITE_OK) {
-		while ((sqlite = sqlite3_step(row)) == SQLITE_ROW) {
-			if (walk->by_id) {
-				/* A row takes a byte of the file at the least. */
-				if (!row_get_count(row, 0, reading->source.size_bytes, &id) ||
-				    id <= last) {
-					sqlite = SQLITE_CORRUPT;
-					break;
-				}
-				last = id;
-			}
-			code = walk->take(reading, row, NULL);
-			if (code == -ERR_MEMORY)
-				break;
-			if (code < 0)
-				reading->rows_dropped++;
-			code = 0;
-		}
-	}
-	sqlite3_finalize(row);
-	if (code == -ERR_MEMORY || (sqlite & 0xff) == SQLITE_NOMEM)
-		return reading_no_memory(err);
-	*ret_whole = sqlite == SQLITE_DONE;
-	if (!*ret_whole) {
-		reading->corrupt = true;
-		if ((sqlite & 0xff) == SQLITE_INTERRUPT)
-			reading_say(reading, "the table %s takes too long to read", name);
-		else
-			reading_say(reading, "the table %s is readable only up to row %llu", name,
-				    (unsigned long long)last);
-	}
-	return 0;
-}
-
 static uint64_t row_id(sqlite3_stmt *row)
 {
 	return (uint64_t)sqlite3_column_int64(row, 0);
@@ -376,23 +329,24 @@ static int take_meta(struct reading *reading, sqlite3_stmt *row, struct err *err
 
 static const struct table_walk dictionary[] = {
     {TABLE_META, "SELECT key, value FROM meta LIMIT 1000", false, take_meta},
-    {TABLE_STRING, "SELECT id, text FROM string ORDER BY id", true, take_string},
-    {TABLE_FUNCTION, "SELECT id, name, file, first_line FROM function ORDER BY id", true,
+    {TABLE_STRING, "SELECT id, text FROM string " READING_BY_ID, true, take_string},
+    {TABLE_FUNCTION, "SELECT id, name, file, first_line FROM function " READING_BY_ID, true,
      take_function},
     {TABLE_FRAME,
-     "SELECT id, function, line, end_line, start_column, end_column, kind FROM frame ORDER BY id",
+     "SELECT id, function, line, end_line, start_column, end_column, kind FROM "
+     "frame " READING_BY_ID,
      true, take_frame},
-    {TABLE_STACK, "SELECT id, parent, frame FROM stack ORDER BY id", true, take_stack},
+    {TABLE_STACK, "SELECT id, parent, frame FROM stack " READING_BY_ID, true, take_stack},
     {TABLE_PROCESS,
      "SELECT id, pid, parent_pid, command, python, start_ns, end_ns, cpu_ns, peak_rss_bytes "
-     "FROM process ORDER BY id",
+     "FROM process " READING_BY_ID,
      true, take_process},
     {TABLE_THREAD,
      "SELECT id, process, tid, name, is_main, start_ns, end_ns, on_cpu_ns, runqueue_ns "
-     "FROM thread ORDER BY id",
+     "FROM thread " READING_BY_ID,
      true, take_thread},
-    {TABLE_MARKER, "SELECT id, start_ns, end_ns, thread, name, data FROM marker ORDER BY id", true,
-     take_marker},
+    {TABLE_MARKER, "SELECT id, start_ns, end_ns, thread, name, data FROM marker " READING_BY_ID,
+     true, take_marker},
 };
 
 int reading_dictionary(struct reading *reading, enum recording_detail detail, struct err *err)

@@ -113,11 +113,12 @@ static int take_block_to_sums(struct reading *reading, sqlite3_stmt *row, struct
 }
 
 static const struct table_walk blocks_to_timeline = {
-    TABLE_SAMPLE_BLOCK, "SELECT id, data FROM sample_block ORDER BY id", true,
+    TABLE_SAMPLE_BLOCK, "SELECT id, data FROM sample_block " READING_BY_ID, true,
     take_block_to_timeline};
 
-static const struct table_walk blocks_to_sums = {
-    TABLE_SAMPLE_BLOCK, "SELECT id, data FROM sample_block ORDER BY id", true, take_block_to_sums};
+static const struct table_walk blocks_to_sums = {TABLE_SAMPLE_BLOCK,
+						 "SELECT id, data FROM sample_block " READING_BY_ID,
+						 true, take_block_to_sums};
 
 static const struct table_walk aggregates = {
     TABLE_AGGREGATE, "SELECT thread, stack, state, flags, count, weight_ns FROM aggregate", false,

@@ -1,4 +1,5 @@
 /* A recording is not lost: full disks, killed writers, journals left behind, readers in the way. */
+#include <stdlib.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -222,6 +223,55 @@ static void a_reader_in_the_way_costs_no_sample(void **state)
 	made_end(&written);
 }
 
+/* The rows that the reader says are missing from the blocks, 0 when it says none. */
+static unsigned blocks_missing(const struct recording_damage *damage)
+{
+	const char *end = strstr(damage->text, " rows of the table sample_block are missing");
+	const char *at = end;
+
+	while (at && at > damage->text && at[-1] >= '0' && at[-1] <= '9')
+		at--;
+	return end ? (unsigned)strtoul(at, NULL, 10) : 0;
+}
+
+/* Each page in turn is zeros, as a bad sector leaves it. Of the time line all is read but the
+ * blocks on that page, 40 samples each: those after it too. */
+static void a_damaged_page_costs_what_lies_on_it(void **state)
+{
+	const size_t page_bytes = 4096, first_data_page = 11;
+	size_t size, total, in_the_middle = 0;
+	uint8_t *bytes, *damaged;
+
+	(void)state;
+	total = write_small(100, 10);
+	assert_int_equal(total, 100 * 40);
+	bytes = read_file(&size);
+	damaged = malloc(size);
+	for (size_t page = first_data_page; page < size / page_bytes; page++) {
+		struct recording_damage damage;
+		struct profile *profile;
+		unsigned missing;
+
+		memcpy(damaged, bytes, size);
+		memset(damaged + page * page_bytes, 0, page_bytes);
+		write_file(damaged, size);
+		if (recording_read(path, RECORDING_TIMELINE, &profile, &damage, NULL) < 0)
+			continue;
+		check_profile(profile);
+		assert_true(profile->sample_count == total || damage.text[0]);
+		missing = blocks_missing(&damage);
+		if (missing) {
+			assert_int_equal(profile->sample_count, total - 40 * missing);
+			assert_true(missing < 50);
+			in_the_middle++;
+		}
+		profile_free(profile);
+	}
+	assert_true(in_the_middle >= 1);
+	free(bytes);
+	free(damaged);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +279,7 @@ int main(void)
 	    TEST(a_killed_writer_leaves_its_appends),
 	    TEST(a_hot_journal_is_rolled_back_elsewhere),
 	    TEST(a_reader_in_the_way_costs_no_sample),
+	    TEST(a_damaged_page_costs_what_lies_on_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
