@@ -181,6 +181,16 @@ static void write_counters(const struct page *page, const struct bench_row *row,
 		return;
 	flow_begin(&flow, page, 4, 4, "   ");
 	write_cost(&flow, totals.cpu_s, options);
+	if (totals.steal_s > 0)
+		flow_item(&flow, STYLE_YELLOW, "steal %s",
+			  text_seconds(text, sizeof(text), totals.steal_s));
+	if (isfinite(totals.energy_j))
+		flow_item(&flow, STYLE_PLAIN, "energy %.3g J (measured)", totals.energy_j);
+	else
+		flow_item(&flow, STYLE_DIM, "energy not available here");
+	flow_end(&flow);
+	flow_begin(&flow, page, 4, 6, "   ");
+	flow_item(&flow, STYLE_DIM, "each process at most:");
 	if (totals.peak_rss_bytes != UINT64_MAX)
 		flow_item(&flow, STYLE_PLAIN, "peak memory %s",
 			  text_bytes(text, sizeof(text), totals.peak_rss_bytes));
@@ -189,13 +199,6 @@ static void write_counters(const struct page *page, const struct bench_row *row,
 			flow_item(&flow, STYLE_PLAIN, "%s %s", counts[i].name,
 				  text_count(text, sizeof(text), counts[i].value));
 	}
-	if (totals.steal_s > 0)
-		flow_item(&flow, STYLE_YELLOW, "steal %s",
-			  text_seconds(text, sizeof(text), totals.steal_s));
-	if (isfinite(totals.energy_j))
-		flow_item(&flow, STYLE_PLAIN, "energy %.3g J (measured)", totals.energy_j);
-	else
-		flow_item(&flow, STYLE_DIM, "energy not available here");
 	flow_end(&flow);
 }
 

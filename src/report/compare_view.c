@@ -383,10 +383,11 @@ static void write_notes(const struct page *page, const struct comparison *compar
 			break;
 		}
 	}
-	if (steal_s >= 0.01)
-		page_sentence(page, 2, STYLE_YELLOW, "The machine was taken away meanwhile:");
-	if (steal_s >= 0.01)
-		fprintf(page->stream, "  steal %s\n", text_seconds(name, sizeof(name), steal_s));
+	if (steal_s < 0.01)
+		return;
+	snprintf(text, sizeof(text), "Steal: the CPU was with other machines for %s meanwhile.",
+		 text_seconds(name, sizeof(name), steal_s));
+	page_sentence(page, 2, STYLE_YELLOW, text);
 }
 
 static void write_method(const struct page *page, const struct comparison *comparison)

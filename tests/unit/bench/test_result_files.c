@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "result_fixture.h"
@@ -141,6 +143,68 @@ static void asv_has_every_combination_of_parameters(void **state)
 	assert_non_null(named(results, "suite.time_broken", NULL, NULL)->failure);
 	assert_true(results->created_s == 1769860800);
 	bench_results_free(results);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *stream = fopen(path, "w");
+
+	assert_non_null(stream);
+	assert_true(fputs(text, stream) >= 0);
+	assert_int_equal(fclose(stream), 0);
+}
+
+static void asv_s_own_list_names_units_and_parameters(void **state)
+{
+	char folder[] = "/tmp/test_result_files.XXXXXX", path[128], list[128], machine[128];
+	struct bench_results *results;
+	const struct benchmark *one;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(list, sizeof(list), "%s/benchmarks.json", folder);
+	snprintf(machine, sizeof(machine), "%s/machine", folder);
+	snprintf(path, sizeof(path), "%s/machine/0123-env.json", folder);
+	assert_int_equal(mkdir(machine, 0700), 0);
+	write_file(list, "{\"s.track_x\": {\"unit\": \"rows\", \"param_names\": [\"n\"]}}");
+	write_file(path, "{\"commit_hash\": \"x\", \"version\": 2, \"result_columns\": "
+			 "[\"result\", \"params\"], \"results\": {\"s.track_x\": [[4], "
+			 "[[\"'a'\"]]]}}");
+	results = read_corpus(path, BENCH_ASV);
+	one = named(results, "s.track_x", "a", NULL);
+	assert_string_equal(one->unit, "rows");
+	assert_string_equal(one->params[0].name, "n");
+	bench_results_free(results);
+	/* A list that is no JSON is as good as none. */
+	write_file(list, "[");
+	results = read_corpus(path, BENCH_ASV);
+	assert_string_equal(named(results, "s.track_x", "a", NULL)->params[0].name, "param1");
+	bench_results_free(results);
+	unlink(list);
+	unlink(path);
+	rmdir(machine);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static void what_is_no_file_of_results_is_said(void **state)
+{
+	static const struct {
+		const char *path, *why;
+	} rows[] = {
+	    {"/tmp/test_result_files.none/x.json", "No such file"},
+	    {"/tmp", "no plain file"},
+	    {"/dev/zero", "no plain file"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bench_results *results = NULL;
+		struct err err = {0};
+
+		assert_int_equal(bench_results_read(rows[i].path, &results, NULL, &err), -ERR_FILE);
+		assert_non_null(strstr(err.why, rows[i].why));
+		assert_non_null(strstr(err.what, rows[i].path));
+	}
 }
 
 /* Each format holds less than ours: but names, values and their order are there again. */
@@ -377,6 +441,8 @@ int main(void)
 	    cmocka_unit_test(a_summary_alone_says_that_it_is_one),
 	    cmocka_unit_test(hyperfine_runs_each_time_in_a_process),
 	    cmocka_unit_test(asv_has_every_combination_of_parameters),
+	    cmocka_unit_test(asv_s_own_list_names_units_and_parameters),
+	    cmocka_unit_test(what_is_no_file_of_results_is_said),
 	    cmocka_unit_test(what_we_write_for_others_comes_back),
 	    cmocka_unit_test(pyperf_is_told_what_it_cannot_hold),
 	    cmocka_unit_test(what_is_wrong_is_named_with_its_place),
