@@ -121,7 +121,7 @@ static void start_anew(struct stack_source *source, uint64_t seed)
 	memset(source->stacks, 0, source->stack_capacity * sizeof(*source->stacks));
 	source->code_count = source->stack_count = 0;
 	source->next_code_key = source->next_stack_key = source->epoch = 1;
-	source->turn = 0;
+	source->turn = source->last_depth = 0;
 	source->last_generation = source->reused = 0;
 	source->seed = seed | 1;
 	source->resolve_now = seed & 1;
