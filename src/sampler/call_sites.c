@@ -11,7 +11,13 @@
 #define KNOWN_MIN 2u	/* confirmations before a pair counts as possible */
 #define KNOWN_SHARE 20u /* and at least 1 / this of the site's confirmations */
 #define HEAD_SPAN_MAX 128
-#define YOUNG_MAX 64u /* confirmations under which a site may still have unseen callees */
+#define YOUNG_MAX 64u	 /* confirmations under which a site may still have unseen callees */
+#define MOSTLY_MIN 16u	 /* readings in which most calls of a callee come from one site */
+#define SEEN_MIN 4u	 /* readings that make a function one of the caller's callees */
+#define SEEN_SHARE 200u	 /* and at least 1 / this of all its callees' */
+#define CONFIRM_EACH 16u /* one sample in so many is read twice */
+#define CONFIRM_EACH_OFTEN 3u
+#define CONFIRM_OFTEN 20000u /* samples, at first */
 
 int call_sites_init(struct call_sites *sites, const struct remote_memory *memory,
 		    const struct layout *layout, struct live_top *top)
@@ -20,12 +26,23 @@ int call_sites_init(struct call_sites *sites, const struct remote_memory *memory
 	sites->memory = memory;
 	sites->layout = layout;
 	sites->top = top;
+	if (code_sites_init(&sites->code, memory, layout) < 0)
+		return -ERR_MEMORY;
 	sites->edges = mem_zalloc(CALL_SITES_SLOTS, sizeof(*sites->edges));
-	return sites->edges ? 0 : -ERR_MEMORY;
+	if (!sites->edges) {
+		code_sites_release(&sites->code);
+		return -ERR_MEMORY;
+	}
+	if (top)
+		top->sites = &sites->code;
+	return 0;
 }
 
 void call_sites_release(struct call_sites *sites)
 {
+	code_sites_release(&sites->code);
+	if (sites->top)
+		sites->top->sites = NULL;
 	mem_free(sites->edges);
 	sites->edges = NULL;
 }
@@ -47,7 +64,8 @@ static struct call_edge *edge_slot(struct call_sites *sites, uint64_t caller, in
 	}
 }
 
-static void edge_add(struct call_sites *sites, uint64_t caller, int32_t offset, uint64_t callee)
+static void edge_add(struct call_sites *sites, uint64_t caller, int32_t offset, uint64_t callee,
+		     bool confirmed)
 {
 	struct call_edge *edge = edge_slot(sites, caller, offset, callee);
 
@@ -57,48 +75,76 @@ static void edge_add(struct call_sites *sites, uint64_t caller, int32_t offset, 
 			sites->edge_count = 0;
 			edge = edge_slot(sites, caller, offset, callee);
 		}
-		*edge = (struct call_edge){caller, offset, 0, callee};
+		*edge = (struct call_edge){.caller = caller, .offset = offset, .callee = callee};
 		sites->edge_count++;
 	}
-	edge->confirmed++;
+	edge->seen++;
+	edge->confirmed += confirmed;
 }
 
-static uint32_t edge_count(struct call_sites *sites, uint64_t caller, int32_t offset,
-			   uint64_t callee)
+/* Does the caller stand where it was seen to call something? */
+static bool site_known(struct call_sites *sites, const struct raw_frame *caller)
 {
-	return edge_slot(sites, caller, offset, callee)->confirmed;
+	const struct call_edge *site = edge_slot(sites, caller->code, caller->offset, 0);
+
+	return site->caller && (site->confirmed >= KNOWN_MIN || site->seen >= MOSTLY_MIN);
 }
 
 /* The site from which this caller calls this callee most. Two cache lines are read a tenth of a
  * microsecond apart, so that between short callees a pair of one site's position and another site's
  * callee comes up again and again, on instructions that call nothing too: where a callee has a home
  * elsewhere in the same caller, a small count here is such a pair. */
-static void home_note(struct call_sites *sites, const struct raw_frame *caller, uint64_t callee,
-		      uint32_t count)
+static void home_note(struct call_sites *sites, const struct raw_frame *caller, uint64_t callee)
 {
+	const struct call_edge *here = edge_slot(sites, caller->code, caller->offset, callee);
 	struct call_edge *home = edge_slot(sites, caller->code, HOME, callee);
 
-	if (home->caller && count < home->confirmed)
+	if (here->confirmed < home->confirmed)
 		return;
-	if (!home->caller) {
-		*home = (struct call_edge){caller->code, HOME, 0, callee, 0};
-		sites->edge_count++;
-	}
-	home->confirmed = count;
+	home->confirmed = here->confirmed;
 	home->home = caller->offset;
 }
 
-static bool pair_known(struct call_sites *sites, const struct raw_frame *caller, uint64_t callee,
-		       uint32_t site_total)
+static bool pair_known(struct call_sites *sites, const struct raw_frame *caller, uint64_t callee)
 {
-	uint32_t count = edge_count(sites, caller->code, caller->offset, callee);
-	const struct call_edge *home;
+	const struct call_edge *here = edge_slot(sites, caller->code, caller->offset, callee);
+	const struct call_edge *site = edge_slot(sites, caller->code, caller->offset, 0);
+	const struct call_edge *home = edge_slot(sites, caller->code, HOME, callee);
 
-	if (count < KNOWN_MIN || (uint64_t)count * KNOWN_SHARE < site_total)
+	if (!here->caller)
 		return false;
-	home = edge_slot(sites, caller->code, HOME, callee);
-	return !home->caller || home->home == caller->offset ||
-	       (uint64_t)count * HOME_SHARE >= home->confirmed;
+	if (here->seen >= MOSTLY_MIN && here->seen > home->seen / 5 * 3)
+		return true;
+	if (here->confirmed < KNOWN_MIN ||
+	    (uint64_t)here->confirmed * KNOWN_SHARE < site->confirmed)
+		return false;
+	return home->home == caller->offset ||
+	       (uint64_t)here->confirmed * HOME_SHARE >= home->confirmed;
+}
+
+/* Does the caller's function call this callee at all? What a frame was before, or is by now, is
+ * seen there too, but hardly ever. */
+static bool function_known(struct call_sites *sites, uint64_t caller, uint64_t callee)
+{
+	const struct call_edge *pair = edge_slot(sites, caller, HOME, callee);
+	const struct call_edge *all = edge_slot(sites, caller, HOME, 0);
+
+	return pair->caller &&
+	       (pair->confirmed >= KNOWN_MIN ||
+		(pair->seen >= SEEN_MIN && (uint64_t)pair->seen * SEEN_SHARE >= all->seen));
+}
+
+/* Can the instruction that the caller stands on have this callee, whatever was learned? */
+static bool can_call(struct call_sites *sites, const struct raw_frame *callee,
+		     const struct raw_frame *caller)
+{
+	int class = code_sites_class(&sites->code, caller->code, caller->offset);
+	bool through_c =
+	    callee->flags & RAW_ENTERED_FROM_C || sites->layout->frame_link == FRAME_LINK_HEAP;
+
+	if (class < 0)
+		return caller->offset >= 0;
+	return (class & OPCODE_CLASS) >= (through_c ? OPCODE_ENTERS : OPCODE_CALLS);
 }
 
 /* What stands above the caller is not known; where the caller stands on an instruction that was
@@ -107,37 +153,48 @@ static void tear_above(struct call_sites *sites, struct raw_frame *frames, uint3
 		       uint32_t caller_index)
 {
 	uint32_t removed = caller_index - 1;
+	int class;
 
 	memmove(frames, frames + removed, (*depth - removed) * sizeof(*frames));
 	*depth -= removed;
 	frames[0].code = 0;
 	frames[0].offset = -1;
-	if (!edge_count(sites, frames[1].code, frames[1].offset, 0))
+	class = code_sites_class(&sites->code, frames[1].code, frames[1].offset);
+	if ((class >= 0 && (class & OPCODE_CLASS) < OPCODE_ENTERS) ||
+	    !site_known(sites, &frames[1]))
 		frames[1].offset = FRAME_OFFSET_UNKNOWN;
 }
 
-/* What the frames themselves say of the call from caller to callee. */
-enum link_state { LINK_LIVE, LINK_UNSURE, LINK_DEAD };
-
-static enum link_state link_state(const struct call_sites *sites, const struct raw_frame *callee,
-				  const struct raw_frame *caller)
+/* The caller's line, where its position is not that of a call of this callee. False: its function
+ * was never seen to call the callee's. */
+static bool mend_caller(struct call_sites *sites, const struct raw_frame *callee,
+			struct raw_frame *caller, bool on_call)
 {
-	bool one_instant = callee->window == caller->window;
+	const struct call_edge *home = edge_slot(sites, caller->code, HOME, callee->code);
+	const struct call_edge *there;
 
-	if (callee->flags & RAW_DEAD || !callee->code)
-		return LINK_DEAD;
-	switch (sites->layout->frame_liveness) {
-	case LIVENESS_CALLER_STACKTOP:
-		if (callee->flags & RAW_ENTERED_FROM_C)
-			return LINK_UNSURE;
-		if (!one_instant)
-			return LINK_UNSURE;
-		return caller->flags & RAW_WAITS ? LINK_LIVE : LINK_DEAD;
-	case LIVENESS_EXECUTABLE:
-		return one_instant ? LINK_LIVE : LINK_UNSURE;
-	default:
-		return LINK_UNSURE; /* heap frames lie on pages that were read one after another */
-	}
+	if (!function_known(sites, caller->code, callee->code))
+		return false;
+	there = edge_slot(sites, caller->code, home->home, callee->code);
+	/* All but its home is so rare that a reading of two instants explains it. */
+	if (!on_call && home->confirmed >= KNOWN_MIN && there->seen >= YOUNG_MAX &&
+	    (uint64_t)(home->seen - there->seen) * HOME_SHARE < home->seen)
+		caller->offset = home->home;
+	else
+		caller->offset = FRAME_OFFSET_UNKNOWN;
+	return true;
+}
+
+/* A torn leaf above a position that calls nothing: the position is of another instant. */
+static void doubt_below_torn(struct call_sites *sites, struct raw_frame *frames, uint32_t depth)
+{
+	int class;
+
+	if (depth < 2)
+		return;
+	class = code_sites_class(&sites->code, frames[1].code, frames[1].offset);
+	if (class >= 0 && (class & OPCODE_CLASS) < OPCODE_ENTERS)
+		frames[1].offset = FRAME_OFFSET_UNKNOWN;
 }
 
 enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *frames,
@@ -145,22 +202,29 @@ enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *f
 {
 	uint32_t pairs = *depth > 0 ? *depth - 1 : 0;
 	uint32_t edges = pairs < CALL_SITES_EDGES ? pairs : CALL_SITES_EDGES;
+	enum call_verdict verdict = CALL_KNOWN;
 
 	/* From the stable end up: the lowest pair that can't be cuts all above it. */
 	for (uint32_t i = edges; i-- > 0;) {
 		struct raw_frame *caller = &frames[i + 1], *callee = &frames[i];
-		enum link_state state = link_state(sites, callee, caller);
+		bool on_call;
 
-		if (i == 0 && !callee->code)
-			return CALL_TORN; /* torn already, and its caller is where it says */
-		if (state != LINK_DEAD &&
-		    pair_known(sites, caller, callee->code,
-			       edge_count(sites, caller->code, caller->offset, 0)))
+		if (i == 0 && !callee->code) {
+			doubt_below_torn(sites, frames, *depth);
+			return CALL_TORN;
+		}
+		if (caller->offset == FRAME_OFFSET_UNKNOWN)
+			caller->offset = -1;
+		on_call = can_call(sites, callee, caller);
+		if (on_call && pair_known(sites, caller, callee->code))
 			continue;
-		tear_above(sites, frames, depth, i + 1);
-		return CALL_TORN;
+		verdict = CALL_TORN;
+		if (!callee->code || !mend_caller(sites, callee, caller, on_call)) {
+			tear_above(sites, frames, depth, i + 1);
+			return CALL_TORN;
+		}
 	}
-	return CALL_KNOWN;
+	return verdict;
 }
 
 /* Where a frame's code and position lie: one span of its head. */
@@ -193,103 +257,82 @@ static int64_t position_offset(const struct layout *layout, const uint8_t *field
 	return (int64_t)(pointer - (code + (uint64_t)layout->at.code_code));
 }
 
-/* Are the top frames as they were, and is the leaf still the one that runs? The word that tells it
- * is read last: a frame that is dead by then confirms nothing, however whole it looks. */
-static bool unchanged(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth,
-		      uint64_t leaf_word)
+/* Reads the top frames again and returns from which one down they are as they were, and their calls
+ * going on: *depth for none. The word that tells the running frame is read last: a frame that is
+ * dead by then confirms nothing, however whole it looks. */
+static uint32_t unchanged_from(struct call_sites *sites, const struct raw_frame *frames,
+			       uint32_t depth, uint64_t leaf_word)
 {
 	struct head_span span = head_span_of(sites->layout);
 	uint32_t count = depth < CALL_SITES_EDGES + 1 ? depth : CALL_SITES_EDGES + 1;
 	struct remote_range ranges[CALL_SITES_EDGES + 2] = {0};
 	uint8_t heads[CALL_SITES_EDGES + 1][HEAD_SPAN_MAX];
+	uint32_t from = depth;
 	uint64_t leaf;
 
 	if (count == 0 || span.size > HEAD_SPAN_MAX)
-		return false;
+		return depth;
 	for (uint32_t i = 0; i < count; i++)
 		ranges[i] =
 		    (struct remote_range){{frames[i].address + span.from}, heads[i], span.size};
 	ranges[count] = (struct remote_range){{leaf_word}, &leaf, sizeof(leaf)};
 	if (remote_read_ranges(sites->memory, ranges, count + 1) !=
 	    (ssize_t)(count * span.size + sizeof(leaf)))
-		return false;
-	if (leaf != frames[0].address)
-		return false;
-	for (uint32_t i = 0; i < count; i++) {
+		return depth;
+	for (uint32_t i = count; i-- > 0;) {
 		uint64_t code;
 
 		memcpy(&code, heads[i] + span.code_at, sizeof(code));
 		if (sites->layout->executable_tagged)
 			code &= ~3ull;
 		if (code != frames[i].code)
-			return false;
-		/* The leaf moves on by itself. */
+			break;
+		/* A frame whose caller stands as it did is confirmed as its callee when it is the
+		 * one that runs, or stands as it did itself. */
+		if (i == 0 && leaf != frames[0].address)
+			break;
 		if (i > 0 && position_offset(sites->layout, heads[i] + span.position_at, code) !=
 				 frames[i].offset)
-			return false;
-	}
-	return true;
-}
-
-struct links {
-	bool broken; /* one is over */
-	bool open;   /* one needs a second reading to be taken */
-	bool unlike; /* one is of a site that is known to call others */
-};
-
-static struct links summarise(struct call_sites *sites, const struct raw_frame *frames,
-			      uint32_t depth)
-{
-	struct links links = {false, false, false};
-
-	for (uint32_t i = 0; i < CALL_SITES_EDGES && i + 1 < depth; i++) {
-		const struct raw_frame *caller = &frames[i + 1];
-		enum link_state state = link_state(sites, &frames[i], caller);
-		uint32_t total = edge_count(sites, caller->code, caller->offset, 0);
-		bool known = pair_known(sites, caller, frames[i].code, total);
-
-		links.broken |= state == LINK_DEAD;
-		links.open |= state == LINK_UNSURE || total < YOUNG_MAX;
-		links.unlike |= total >= YOUNG_MAX && !known;
-	}
-	return links;
-}
-
-/* Counts the pairs that were seen: all of them when a second reading agreed, else those whose link
- * tells that it was live (of which a few are wrong: caller and callee are two cache lines, and one
- * comes a tenth of a microsecond after the other). */
-static void learn(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth,
-		  bool confirmed)
-{
-	for (uint32_t i = 0; i < CALL_SITES_EDGES && i + 1 < depth; i++) {
-		const struct raw_frame *caller = &frames[i + 1];
-
-		if (!frames[i].code || !caller->code)
 			break;
-		if (!confirmed && link_state(sites, &frames[i], caller) != LINK_LIVE)
+		from = i;
+	}
+	return from;
+}
+
+/* Counts the pairs; those from frame `from` down are confirmed. */
+static void learn(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth,
+		  uint32_t from)
+{
+	for (uint32_t i = 0; i < CALL_SITES_EDGES && i + 1 < depth; i++) {
+		const struct raw_frame *caller = &frames[i + 1];
+		uint64_t callee = frames[i].code;
+
+		if (!callee || !caller->code || !can_call(sites, &frames[i], caller))
 			continue;
-		edge_add(sites, caller->code, caller->offset, frames[i].code);
-		home_note(sites, caller, frames[i].code,
-			  edge_count(sites, caller->code, caller->offset, frames[i].code));
-		edge_add(sites, caller->code, caller->offset, 0);
+		edge_add(sites, caller->code, caller->offset, callee, i >= from);
+		edge_add(sites, caller->code, caller->offset, 0, i >= from);
+		edge_add(sites, caller->code, HOME, callee, false);
+		edge_add(sites, caller->code, HOME, 0, false);
+		home_note(sites, caller, callee);
 	}
 }
 
 void call_sites_learn(struct call_sites *sites, const struct raw_frame *frames, uint32_t depth)
 {
-	learn(sites, frames, depth, true);
+	learn(sites, frames, depth, 0);
 }
 
 /* Code and position of one frame must belong together. */
 static bool positions_fit(struct call_sites *sites, struct raw_frame *frames, uint32_t *depth)
 {
 	for (uint32_t i = 0; i < *depth && i <= CALL_SITES_EDGES; i++) {
-		uint64_t size =
-		    frames[i].code ? live_top_code_bytes(sites->top, frames[i].code) : 0;
+		uint64_t size = frames[i].code ? code_sites_bytes(&sites->code, frames[i].code) : 0;
 
 		if (!size || frames[i].offset < 0 || (uint64_t)frames[i].offset < size)
 			continue;
-		size = live_top_code_bytes_anew(sites->top, frames[i].code);
+		code_sites_forget(&sites->code, frames[i].code);
+		live_top_code_bytes_anew(sites->top, frames[i].code);
+		size = code_sites_bytes(&sites->code, frames[i].code);
 		if (!size || (uint64_t)frames[i].offset < size)
 			continue;
 		if (i + 1 < *depth)
@@ -304,20 +347,19 @@ static bool positions_fit(struct call_sites *sites, struct raw_frame *frames, ui
 enum call_verdict call_sites_check(struct call_sites *sites, struct raw_frame *frames,
 				   uint32_t *depth, uint64_t leaf_word)
 {
-	struct links links;
-	bool confirmed;
-
 	if (*depth == 0)
 		return CALL_KNOWN;
 	if (!positions_fit(sites, frames, depth) || !frames[*depth - 1].code)
 		return CALL_TORN;
-	links = summarise(sites, frames, *depth);
-	if (links.broken)
-		return call_sites_judge(sites, frames, depth);
-	confirmed = links.open && unchanged(sites, frames, *depth, leaf_word);
-	learn(sites, frames, *depth, confirmed);
-	/* Twice the same: taken as it is, unless its site is known to call others. */
-	if (confirmed && !links.unlike)
-		return CALL_KNOWN;
+	/* Whatever the stack is: a second reading that came with some of them only would put off
+	 * the next sample then, and samples have to be taken without regard to what the target
+	 * does. */
+	if (*depth > 1) {
+		uint32_t each = sites->turn < CONFIRM_OFTEN ? CONFIRM_EACH_OFTEN : CONFIRM_EACH;
+		bool again = hash_u64(++sites->turn) % each == 0;
+
+		learn(sites, frames, *depth,
+		      again ? unchanged_from(sites, frames, *depth, leaf_word) : *depth);
+	}
 	return call_sites_judge(sites, frames, depth);
 }

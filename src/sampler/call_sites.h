@@ -1,17 +1,20 @@
 /* Which callee belongs to which call site: makes stacks that were read while the
  * target ran (another core) say only what is known.
  *
- * A stack's depth comes from the word that names the running frame, read first and
- * true by itself. By the time its frames are read some of them may have returned.
- * Most links tell by themselves whether the call was still going on (enum
- * frame_liveness_kind), and caller and callee of one window are read within
- * nanoseconds: what such a link says is so. For the others (C in between, frames of
- * different windows, heap frames of 3.8–3.10) the heads and the word are read
- * again: what has not changed is taken; a pair that did change is taken where that
- * call site was confirmed to call that callee. Else the callee is torn: the stack
- * keeps its lower part, the leaf becomes "<torn>", and the line of a caller that
- * stands on no known call is unknown. Dropping such samples instead would bias
- * the shares by up to 15 points.
+ * What runs is settled by then (live_top.h; up to 3.10 the word that names the
+ * running frame says it). Its callers' positions were read at other instants, from ten
+ * nanoseconds (one copy of the data stack) to microseconds (frames on the heap) apart.
+ * So the callee is kept and the caller's position doubted: it must stand on an
+ * instruction that can have a callee at all (code_sites.h), and on one from which
+ * this callee is called mostly, or was seen to be called in two readings a microsecond
+ * apart that agree. A pair of two successive short calls agrees with itself by accident
+ * only, and so comes up far less often there than true ones.
+ *
+ * A caller that does not stand so has the line of the one site that is known to call
+ * this callee where it stands on no call at all, else its line is unknown (0). Where
+ * the caller's function was hardly ever seen to call this callee's, the callee is torn: the
+ * stack keeps its lower part and the leaf becomes "<torn>". Dropping such samples
+ * instead would bias the shares by up to 15 points.
  *
  * Hot path: no allocation after init, except that tables start anew when full.
  */
@@ -30,11 +33,14 @@ struct call_edge {
 	uint64_t caller;
 	int32_t offset;
 	uint32_t confirmed; /* times this pair was read twice without change */
+	uint32_t seen;	    /* times it was read at all, the caller standing on a call */
 	uint64_t callee;    /* 0: the totals of the site */
 	int32_t home;	    /* offset HOME: the site that calls it most */
 };
 
 struct call_sites {
+	struct code_sites code;
+	uint32_t turn;
 	const struct remote_memory *memory;
 	const struct layout *layout;
 	struct call_edge *edges;

@@ -13,7 +13,8 @@
  * exec, perhaps of the same interpreter), or none. The session looks for it anew. */
 #define FAILURES_MIN 8u
 #define OWNER_TRIES 4
-#define FAST_OWED_MAX 80 /* looks: what 20 ms bring at most */
+#define CODE_FLAGS_GENERATOR (0x20u | 0x80u | 0x200u) /* CO_GENERATOR, _COROUTINE, _ASYNC_... */
+#define FAST_OWED_MAX 80			      /* looks: what 20 ms bring at most */
 #define FAILING_NS 200000000ull
 /* What a tick costs the target beyond our own CPU time: two switches, colder caches. Measured on a
  * virtual machine (benchmarks/slowdown.py: 64 µs a sample where 25 are our own); less on bare
@@ -198,6 +199,20 @@ static void classify(struct sampling_reader *reader, struct tick *tick)
 	record->bits |= reader->fast_bits;
 }
 
+/* A generator is always resumed by somebody: as the outermost frame it is one whose link to its
+ * caller was cleared while it was being suspended. */
+static bool is_generator(struct sampling_reader *reader, uint64_t code)
+{
+	uint32_t flags;
+
+	return code &&
+	       remote_read_u32(
+		   &reader->memory,
+		   (struct raddr){code + (uint64_t)reader->runtime.layout.at.code_flags},
+		   &flags) == 0 &&
+	       flags & CODE_FLAGS_GENERATOR;
+}
+
 /* From another core a chain may end early, at a frame that was being left. A stack that ends at
  * another frame than the thread's last one is read again, and that reading is the sample: if it
  * ends there too, so it is. False: its lower part is not known. */
@@ -212,6 +227,10 @@ static bool check_root(struct sampling_reader *reader, struct tick *tick)
 		return false;
 	if (root == subject->root)
 		return true;
+	if (is_generator(reader, reader->frames[tick->depth - 1].code)) {
+		tick->flags |= STACK_TORN;
+		return false;
+	}
 	if (fetch(reader, subject) < 0)
 		return false;
 	depth = stack_reader_walk(&reader->stacks, &subject->prediction, reader->again,
@@ -221,7 +240,8 @@ static bool check_root(struct sampling_reader *reader, struct tick *tick)
 		reader->again = swap;
 		tick->depth = (uint32_t)depth;
 	}
-	if (depth > 0 && reader->frames[depth - 1].address == root && !(tick->flags & STACK_TORN)) {
+	if (depth > 0 && reader->frames[depth - 1].address == root && !(tick->flags & STACK_TORN) &&
+	    !is_generator(reader, reader->frames[depth - 1].code)) {
 		subject->root = root;
 		return true;
 	}
@@ -282,9 +302,10 @@ static void intern(struct sampling_reader *reader, struct tick *tick)
 		forget_stack(reader, tick);
 		record->outcome = OUTCOME_TORN;
 	} else if (record->reader == READER_OTHER_CORE) {
-		bool told = check_root(reader, tick) &&
-			    live_top_settle(&reader->top, &reader->stacks, reader->frames,
-					    &tick->depth, FRAMES_DEPTH_MAX);
+		bool told =
+		    check_root(reader, tick) &&
+		    live_top_settle(&reader->top, &reader->stacks, &reader->subject->prediction,
+				    reader->frames, &tick->depth, FRAMES_DEPTH_MAX);
 
 		if (call_sites_check(&reader->sites, reader->frames, &tick->depth,
 				     stack_reader_leaf_word(&reader->stacks)) == CALL_TORN ||

@@ -13,6 +13,14 @@
 #include "cpython/layout/generated/layout_3_15.h"
 #include "cpython/layout/generated/layout_3_8.h"
 #include "cpython/layout/generated/layout_3_9.h"
+#include "cpython/layout/generated/opcodes_3_10.h"
+#include "cpython/layout/generated/opcodes_3_11.h"
+#include "cpython/layout/generated/opcodes_3_12.h"
+#include "cpython/layout/generated/opcodes_3_13.h"
+#include "cpython/layout/generated/opcodes_3_14.h"
+#include "cpython/layout/generated/opcodes_3_15.h"
+#include "cpython/layout/generated/opcodes_3_8.h"
+#include "cpython/layout/generated/opcodes_3_9.h"
 
 #define MINOR_FIRST 8
 #define MINOR_LAST 15
@@ -23,115 +31,131 @@
 		.major = 3, .minor = (minor_number), .level = 0xF                                  \
 	}
 
-static const struct layout tables[MINOR_LAST - MINOR_FIRST + 1] = {
-    [8 - MINOR_FIRST] =
-	{
-	    .version = VERSION(8),
-	    .frame_link = FRAME_LINK_HEAP,
-	    .frame_position = POSITION_LASTI_BYTES,
-	    .frame_owner = OWNER_NONE,
-	    .frame_liveness = LIVENESS_EXECUTING,
-	    .line_table = LINE_TABLE_LNOTAB,
-	    .string_layout = STRING_LAYOUT_WSTR,
-	    .code_storage = CODE_BYTES_OBJECT,
-	    .gil_in_runtime = true,
-	    .gc_in_runtime = true,
-	    .at = LAYOUT_3_8_OFFSETS,
-	},
-    [9 - MINOR_FIRST] =
-	{
-	    .version = VERSION(9),
-	    .frame_link = FRAME_LINK_HEAP,
-	    .frame_position = POSITION_LASTI_BYTES,
-	    .frame_owner = OWNER_NONE,
-	    .frame_liveness = LIVENESS_EXECUTING,
-	    .line_table = LINE_TABLE_LNOTAB,
-	    .string_layout = STRING_LAYOUT_WSTR,
-	    .code_storage = CODE_BYTES_OBJECT,
-	    .gil_in_runtime = true,
-	    .at = LAYOUT_3_9_OFFSETS,
-	},
-    [10 - MINOR_FIRST] =
-	{
-	    .version = VERSION(10),
-	    .frame_link = FRAME_LINK_HEAP,
-	    .frame_position = POSITION_LASTI_UNITS,
-	    .frame_owner = OWNER_NONE,
-	    .frame_liveness = LIVENESS_STATE,
-	    .line_table = LINE_TABLE_310,
-	    .string_layout = STRING_LAYOUT_WSTR,
-	    .code_storage = CODE_BYTES_OBJECT,
-	    .gil_in_runtime = true,
-	    .at = LAYOUT_3_10_OFFSETS,
-	},
-    [11 - MINOR_FIRST] =
-	{
-	    .version = VERSION(11),
-	    .frame_link = FRAME_LINK_CFRAME,
-	    .frame_position = POSITION_PREV_INSTR,
-	    .frame_owner = OWNER_311,
-	    .frame_liveness = LIVENESS_CALLER_STACKTOP,
-	    .line_table = LINE_TABLE_LOCATIONS,
-	    .string_layout = STRING_LAYOUT_WSTR,
-	    .code_storage = CODE_ADAPTIVE,
-	    .gil_in_runtime = true,
-	    .at = LAYOUT_3_11_OFFSETS,
-	},
-    [12 - MINOR_FIRST] =
-	{
-	    .version = VERSION(12),
-	    .frame_link = FRAME_LINK_CFRAME,
-	    .frame_position = POSITION_PREV_INSTR,
-	    .frame_owner = OWNER_312,
-	    .frame_liveness = LIVENESS_CALLER_STACKTOP,
-	    .unlinks_before_clearing = true,
-	    .line_table = LINE_TABLE_LOCATIONS,
-	    .string_layout = STRING_LAYOUT_312,
-	    .code_storage = CODE_ADAPTIVE,
-	    .at = LAYOUT_3_12_OFFSETS,
-	},
-    [13 - MINOR_FIRST] =
-	{
-	    .version = VERSION(13),
-	    .frame_link = FRAME_LINK_TSTATE,
-	    .frame_position = POSITION_INSTR_PTR,
-	    .frame_owner = OWNER_312,
-	    .frame_liveness = LIVENESS_CALLER_STACKTOP,
-	    .unlinks_before_clearing = true,
-	    .line_table = LINE_TABLE_LOCATIONS,
-	    .string_layout = STRING_LAYOUT_312,
-	    .code_storage = CODE_ADAPTIVE,
-	    .at = LAYOUT_3_13_OFFSETS,
-	},
-    [14 - MINOR_FIRST] =
-	{
-	    .version = VERSION(14),
-	    .frame_link = FRAME_LINK_TSTATE,
-	    .frame_position = POSITION_INSTR_PTR,
-	    .frame_owner = OWNER_314,
-	    .frame_liveness = LIVENESS_EXECUTABLE,
-	    .unlinks_before_clearing = true,
-	    .line_table = LINE_TABLE_LOCATIONS,
-	    .string_layout = STRING_LAYOUT_312,
-	    .code_storage = CODE_ADAPTIVE,
-	    .executable_tagged = true,
-	    .at = LAYOUT_3_14_OFFSETS,
-	},
-    [15 - MINOR_FIRST] =
-	{
-	    .version = VERSION(15),
-	    .frame_link = FRAME_LINK_TSTATE,
-	    .frame_position = POSITION_INSTR_PTR,
-	    .frame_owner = OWNER_314,
-	    .frame_liveness = LIVENESS_EXECUTABLE,
-	    .unlinks_before_clearing = true,
-	    .line_table = LINE_TABLE_LOCATIONS,
-	    .string_layout = STRING_LAYOUT_312,
-	    .code_storage = CODE_ADAPTIVE,
-	    .executable_tagged = true,
-	    .has_base_frame = true,
-	    .at = LAYOUT_3_15_OFFSETS,
-	},
+static const uint8_t opcodes[MINOR_LAST - MINOR_FIRST + 1][256] = {
+    [8 - MINOR_FIRST] = OPCODES_3_8,   [9 - MINOR_FIRST] = OPCODES_3_9,
+    [10 - MINOR_FIRST] = OPCODES_3_10, [11 - MINOR_FIRST] = OPCODES_3_11,
+    [12 - MINOR_FIRST] = OPCODES_3_12, [13 - MINOR_FIRST] = OPCODES_3_13,
+    [14 - MINOR_FIRST] = OPCODES_3_14, [15 - MINOR_FIRST] = OPCODES_3_15,
+};
+
+static const struct layout tables[MINOR_LAST - MINOR_FIRST + 1] =
+    {
+	[8 - MINOR_FIRST] =
+	    {
+		.version = VERSION(8),
+		.opcodes = opcodes[8 - MINOR_FIRST],
+		.frame_link = FRAME_LINK_HEAP,
+		.frame_position = POSITION_LASTI_BYTES,
+		.frame_owner = OWNER_NONE,
+		.frame_liveness = LIVENESS_EXECUTING,
+		.line_table = LINE_TABLE_LNOTAB,
+		.string_layout = STRING_LAYOUT_WSTR,
+		.code_storage = CODE_BYTES_OBJECT,
+		.gil_in_runtime = true,
+		.gc_in_runtime = true,
+		.at = LAYOUT_3_8_OFFSETS,
+	    },
+	[9 - MINOR_FIRST] =
+	    {
+		.version = VERSION(9),
+		.opcodes = opcodes[9 - MINOR_FIRST],
+		.frame_link = FRAME_LINK_HEAP,
+		.frame_position = POSITION_LASTI_BYTES,
+		.frame_owner = OWNER_NONE,
+		.frame_liveness = LIVENESS_EXECUTING,
+		.line_table = LINE_TABLE_LNOTAB,
+		.string_layout = STRING_LAYOUT_WSTR,
+		.code_storage = CODE_BYTES_OBJECT,
+		.gil_in_runtime = true,
+		.at = LAYOUT_3_9_OFFSETS,
+	    },
+	[10 - MINOR_FIRST] =
+	    {
+		.version = VERSION(10),
+		.opcodes = opcodes[10 - MINOR_FIRST],
+		.frame_link = FRAME_LINK_HEAP,
+		.frame_position = POSITION_LASTI_UNITS,
+		.frame_owner = OWNER_NONE,
+		.frame_liveness = LIVENESS_STATE,
+		.line_table = LINE_TABLE_310,
+		.string_layout = STRING_LAYOUT_WSTR,
+		.code_storage = CODE_BYTES_OBJECT,
+		.gil_in_runtime = true,
+		.at = LAYOUT_3_10_OFFSETS,
+	    },
+	[11 - MINOR_FIRST] =
+	    {
+		.version = VERSION(11),
+		.opcodes = opcodes[11 - MINOR_FIRST],
+		.frame_link = FRAME_LINK_CFRAME,
+		.frame_position = POSITION_PREV_INSTR,
+		.frame_owner = OWNER_311,
+		.frame_liveness = LIVENESS_CALLER_STACKTOP,
+		.line_table = LINE_TABLE_LOCATIONS,
+		.string_layout = STRING_LAYOUT_WSTR,
+		.code_storage = CODE_ADAPTIVE,
+		.gil_in_runtime = true,
+		.at = LAYOUT_3_11_OFFSETS,
+	    },
+	[12 - MINOR_FIRST] =
+	    {
+		.version = VERSION(12),
+		.opcodes = opcodes[12 - MINOR_FIRST],
+		.frame_link = FRAME_LINK_CFRAME,
+		.frame_position = POSITION_PREV_INSTR,
+		.frame_owner = OWNER_312,
+		.frame_liveness = LIVENESS_CALLER_STACKTOP,
+		.unlinks_before_clearing = true,
+		.line_table = LINE_TABLE_LOCATIONS,
+		.string_layout = STRING_LAYOUT_312,
+		.code_storage = CODE_ADAPTIVE,
+		.at = LAYOUT_3_12_OFFSETS,
+	    },
+	[13 - MINOR_FIRST] =
+	    {
+		.version = VERSION(13),
+		.opcodes = opcodes[13 - MINOR_FIRST],
+		.frame_link = FRAME_LINK_TSTATE,
+		.frame_position = POSITION_INSTR_PTR,
+		.frame_owner = OWNER_312,
+		.frame_liveness = LIVENESS_CALLER_STACKTOP,
+		.unlinks_before_clearing = true,
+		.line_table = LINE_TABLE_LOCATIONS,
+		.string_layout = STRING_LAYOUT_312,
+		.code_storage = CODE_ADAPTIVE,
+		.at = LAYOUT_3_13_OFFSETS,
+	    },
+	[14 - MINOR_FIRST] =
+	    {
+		.version = VERSION(14),
+		.opcodes = opcodes[14 - MINOR_FIRST],
+		.frame_link = FRAME_LINK_TSTATE,
+		.frame_position = POSITION_INSTR_PTR,
+		.frame_owner = OWNER_314,
+		.frame_liveness = LIVENESS_EXECUTABLE,
+		.unlinks_before_clearing = true,
+		.line_table = LINE_TABLE_LOCATIONS,
+		.string_layout = STRING_LAYOUT_312,
+		.code_storage = CODE_ADAPTIVE,
+		.executable_tagged = true,
+		.at = LAYOUT_3_14_OFFSETS,
+	    },
+	[15 - MINOR_FIRST] =
+	    {
+		.version = VERSION(15),
+		.opcodes = opcodes[15 - MINOR_FIRST],
+		.frame_link = FRAME_LINK_TSTATE,
+		.frame_position = POSITION_INSTR_PTR,
+		.frame_owner = OWNER_314,
+		.frame_liveness = LIVENESS_EXECUTABLE,
+		.unlinks_before_clearing = true,
+		.line_table = LINE_TABLE_LOCATIONS,
+		.string_layout = STRING_LAYOUT_312,
+		.code_storage = CODE_ADAPTIVE,
+		.executable_tagged = true,
+		.has_base_frame = true,
+		.at = LAYOUT_3_15_OFFSETS,
+	    },
 };
 
 const struct layout *layout_for_minor(int minor)

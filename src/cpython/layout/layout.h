@@ -74,6 +74,20 @@ struct layout_offsets {
 };
 #undef LAYOUT_FIELD
 
+/* What an instruction can have above it, in bits 0 and 1 of layout.opcodes[number]; all members of
+ * a family (specialised forms) have the class of the one that can do most. Bits 4 to 7: how many
+ * code units of inline cache follow it (3.11+). tools/layouts/calling_opcodes.py. */
+enum opcode_class {
+	OPCODE_PURE = 0,   /* nothing: it moves references and drops none */
+	OPCODE_DROPS = 1,  /* finalisers, signal handlers */
+	OPCODE_ENTERS = 2, /* Python functions through C: operators, attributes, iteration */
+	OPCODE_CALLS = 3, /* Python functions, with (before 3.11: always) or without C in between */
+	OPCODE_CLASS = 3, /* mask */
+	OPCODE_RESUMES = 1 << 2, /* may go on with a generator */
+	OPCODE_HIDES = 1 << 3,	 /* stands for another instruction: its caches can't be told */
+};
+#define OPCODE_CACHES_SHIFT 4
+
 /* A field that the target's own table puts elsewhere than ours does. */
 struct layout_difference {
 	const char *field;     /* "interpreter_state.threads_head", static */
@@ -89,6 +103,7 @@ struct layout {
 	enum frame_liveness_kind frame_liveness;
 	bool unlinks_before_clearing; /* 3.12+: a frame being left is cleared after its caller is
 					 current again, while it still stands on its return */
+	const uint8_t *opcodes;	      /* [256]: enum opcode_class */
 	enum line_table_kind line_table;
 	enum string_layout_kind string_layout;
 	enum code_storage_kind code_storage;

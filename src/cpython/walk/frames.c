@@ -335,6 +335,9 @@ int stack_reader_walk(struct stack_reader *reader, struct stack_prediction *pred
 	leaf = reader->layout->frame_link == FRAME_LINK_CFRAME ? cframe_leaf(reader)
 							       : stack_reader_current_frame(reader);
 	depth = walk_chain(reader, leaf, frames, capacity, &flags);
+	/* The copies do not lead from the frame that runs by now to where the loop was entered. */
+	if (!leaf && reader->target_runs && stack_reader_current_frame(reader))
+		flags |= STACK_TORN;
 	if (reader->target_runs && (flags & STACK_TORN))
 		depth = walk_from_known(reader, prediction, frames, capacity, &flags);
 	if (depth > 0 && !(flags & STACK_TORN))

@@ -78,10 +78,11 @@ static void alternating_callees(void **state)
 		assert_int_equal(CALL_KNOWN, judge(&world, F, 20, frames, &depth));
 		assert_int_equal(F, frames[0].code);
 		assert_int_equal(CALL_TORN, judge(&world, G, 20, frames, &depth));
-		assert_int_equal(3, depth); /* the depth is true */
-		assert_int_equal(0, frames[0].code);
+		assert_int_equal(3, depth);
+		/* What runs is known, from which of the loop's lines it was called is not. */
+		assert_int_equal(G, frames[0].code);
 		assert_int_equal(LOOP, frames[1].code);
-		assert_int_equal(20, frames[1].offset);
+		assert_int_equal(FRAME_OFFSET_UNKNOWN, frames[1].offset);
 		assert_int_equal(CALL_TORN, judge(&world, F, 30, frames, &depth));
 		assert_int_equal(CALL_KNOWN, judge(&world, G, 30, frames, &depth));
 	}
@@ -148,16 +149,57 @@ static void polymorphic_site(void **state)
 	assert_int_equal(CALL_TORN, judge(&world, 0x20000, 20, frames, &depth));
 	world_end(&world);
 
-	/* Thirty equally frequent ones: each is under the share, so none is taken for certain. */
+	/* Thirty equally frequent ones, called from nowhere else: each is known. */
 	world_start(&world, HEAP_MINOR);
 	for (int round = 0; round < 50; round++)
 		for (uint64_t k = 0; k < 30; k++)
 			learn(&world, 0x10000 + 64 * k, 20, 1);
 	for (uint64_t k = 0; k < 30; k++) {
-		assert_int_equal(CALL_TORN, judge(&world, 0x10000 + 64 * k, 20, frames, &depth));
+		assert_int_equal(CALL_KNOWN, judge(&world, 0x10000 + 64 * k, 20, frames, &depth));
 		assert_int_equal(3, depth);
 		assert_int_equal(20, frames[1].offset);
 	}
+	world_end(&world);
+}
+
+/* A callee of two sites: read once at a third, its caller's line is unknown, itself is not. */
+static void a_callee_of_several_sites(void **state)
+{
+	struct raw_frame frames[3];
+	struct world world;
+	uint32_t depth;
+
+	(void)state;
+	world_start(&world, HEAP_MINOR);
+	learn(&world, F, 20, 300);
+	learn(&world, F, 30, 100);
+	learn(&world, G, 40, 100);
+	assert_int_equal(CALL_KNOWN, judge(&world, F, 20, frames, &depth));
+	assert_int_equal(CALL_KNOWN, judge(&world, F, 30, frames, &depth));
+	assert_int_equal(CALL_TORN, judge(&world, F, 40, frames, &depth));
+	assert_int_equal(3, depth);
+	assert_int_equal(F, frames[0].code);
+	assert_int_equal(FRAME_OFFSET_UNKNOWN, frames[1].offset);
+	assert_int_equal(10, frames[2].offset);
+	world_end(&world);
+}
+
+/* What a caller calls once in many thousand times is more likely what lay there before. */
+static void a_function_hardly_ever_seen_there(void **state)
+{
+	struct raw_frame frames[3];
+	struct world world;
+	uint32_t depth;
+
+	(void)state;
+	world_start(&world, HEAP_MINOR);
+	learn(&world, F, 20, 5000);
+	learn(&world, G, 24, 1);
+	assert_int_equal(CALL_TORN, judge(&world, G, 24, frames, &depth));
+	assert_int_equal(3, depth);
+	assert_int_equal(0, frames[0].code);
+	assert_int_equal(LOOP, frames[1].code);
+	assert_int_equal(FRAME_OFFSET_UNKNOWN, frames[1].offset);
 	world_end(&world);
 }
 
@@ -262,6 +304,8 @@ int main(void)
 	    cmocka_unit_test(an_accident_is_outvoted),
 	    cmocka_unit_test(unknown_sites_stay_torn),
 	    cmocka_unit_test(polymorphic_site),
+	    cmocka_unit_test(a_callee_of_several_sites),
+	    cmocka_unit_test(a_function_hardly_ever_seen_there),
 	    cmocka_unit_test(more_pairs_than_slots),
 	    cmocka_unit_test(stacks_of_no_and_one_frame),
 	    cmocka_unit_test(the_size_of_a_reused_code_address),
