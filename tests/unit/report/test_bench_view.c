@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/terminal.h"
 #include "bench/result.h"
@@ -277,6 +278,39 @@ static void numbers_carry_the_unit_that_fits(void **state)
 	assert_string_equal(bench_number_text(text, sizeof(text), 2e-6, "s", true), "2.000 µs");
 }
 
+static void no_memory_is_an_error_each_time(void **state)
+{
+	struct bench_results *results = bench_results_new();
+	const struct bench_view_options options = {.terminal = &plain};
+	int failed = 0;
+
+	(void)state;
+	add(results, "a", 20, 1);
+	assert_int_equal(benchmark_param(add(results, "b", 20, 1), "python", "3.12.1"), 0);
+	for (long n = 0;; n++) {
+		char *text = NULL;
+		size_t size;
+		FILE *stream = open_memstream(&text, &size);
+		bool ended;
+		int r;
+
+		mem_fail_after(n);
+		r = bench_view_print(stream, results, &options, NULL);
+		ended = !mem_failed();
+		mem_fail_after(-1);
+		fclose(stream);
+		free(text);
+		if (ended) {
+			assert_int_equal(r, 0);
+			break;
+		}
+		assert_int_equal(r, -ERR_MEMORY);
+		failed++;
+	}
+	assert_true(failed >= 5);
+	bench_results_free(results);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +321,7 @@ int main(void)
 	    cmocka_unit_test(what_was_not_measured_says_why),
 	    cmocka_unit_test(hostile_names_stay_within_the_page),
 	    cmocka_unit_test(numbers_carry_the_unit_that_fits),
+	    cmocka_unit_test(no_memory_is_an_error_each_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
