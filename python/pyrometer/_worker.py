@@ -34,7 +34,7 @@ SWITCHED, COLLECTED, FAULTED = 2, 4, 8  # enum bench_cause; the program itself s
 MINOR_FAULTS_MANY = 2000  # in one block: 8 MiB that the kernel had to give
 OVERHEAD_LOOPS, OVERHEAD_TURNS = 10000, 30
 COUNT_SLOWEST_S = 0.5  # a longer call is not run under a callback for each bytecode
-CHILD_CAME_BACK_S = 0.5
+CHILD_CAME_BACK_S, CHILD_LOOK_S = 5.0, 0.01
 SPIN_S = 0.0002  # a sleep ends this much early, the rest is waited for awake
 LATENCIES_A_LINE = 200
 ONLY_AST, TOP_LEVEL_AWAIT, IS_COROUTINE = 0x400, 0x2000, 0x80
@@ -140,7 +140,6 @@ class Loop:
             import asyncio
 
             self.loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(self.loop)
 
             async def step(repeated):
                 return await generator.asend(repeated)
@@ -149,6 +148,16 @@ class Loop:
         else:
             self.send = generator.send
         guarded("setup", self.send, None)
+        self.generator = generator
+
+    def close(self):
+        """Ends the frame, and the event loop where there is one."""
+        if self.is_async:
+            if not self.loop.is_closed():
+                self.loop.run_until_complete(self.generator.aclose())
+                self.loop.close()
+        else:
+            self.generator.close()
 
     @classmethod
     def of(cls, function, args):
@@ -268,6 +277,19 @@ class Target:
             self.loop.send(repeat(None, 1))
 
 
+class opened:
+    """A function as a target for as long as a with block lasts, in a process that is not ours."""
+
+    def __init__(self, function, args):
+        self.target = Target(Loop.of(function, args), function=function, args=args)
+
+    def __enter__(self):
+        return self.target
+
+    def __exit__(self, *raised):
+        self.target.loop.close()
+
+
 def measured_overhead(is_async):
     """(ns a loop, CPU ns a block) of a loop that does nothing: the least of many turns."""
     empty = Loop("pass", is_async=is_async)
@@ -279,6 +301,7 @@ def measured_overhead(is_async):
         empty.send(repeat(None, 0))
         cpu = time.process_time_ns() - began
         least_cpu = cpu if least_cpu is None or cpu < least_cpu else least_cpu
+    empty.close()
     return least / OVERHEAD_LOOPS, least_cpu
 
 
@@ -536,6 +559,16 @@ async def run_load_async(target, rate, count):
     return latencies
 
 
+def interpreter():
+    """("3.13.0", "CPython")"""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[3] != "final":
+        version += {"alpha": "a", "beta": "b", "candidate": "rc"}[sys.version_info[3]]
+        version += str(sys.version_info[4])
+    names = {"cpython": "CPython", "pypy": "PyPy"}
+    return version, names.get(sys.implementation.name, sys.implementation.name)
+
+
 # --- the conversation ---------------------------------------------------------------
 
 
@@ -545,6 +578,14 @@ def to_hex(text):
 
 def from_hex(word):
     return "" if word == "-" else bytes.fromhex(word).decode("utf-8", "surrogateescape")
+
+
+def has_children():
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except (ChildProcessError, AttributeError):  # PyPy has no waitid: it is not waited for long
+        return False
+    return True
 
 
 class Conversation:
@@ -560,7 +601,6 @@ class Conversation:
         self.reserve = bytearray(1 << 20)  # given back to tell of a MemoryError
         self.forked = False
         self.came_back, self.child_end = os.pipe()
-        os.set_blocking(self.came_back, False)
         os.register_at_fork(after_in_parent=self.note_fork)
         self.noted = set()
         self.requests = {
@@ -619,19 +659,22 @@ class Conversation:
             self.note("changes the working directory (put back after each block)")
 
     def look_for_children(self):
-        """A child that returns from what is measured would measure on, beside us."""
+        """A child that returns from what is measured would measure on, beside us. Once, there is
+        time for it to come; a benchmark that has waited for its children need not wait again."""
         import select
 
         self.forked = False
+        deadline = 0.0
         if "forks" not in self.noted:
             self.noted.add("forks")
-            select.select([self.came_back], [], [], CHILD_CAME_BACK_S)
-        try:
-            came = os.read(self.came_back, 4096)
-        except OSError:
-            came = b""
-        if came:
-            raise Failed("run", "it forks, and the child comes back from it (os._exit is missing)")
+            deadline = time.monotonic() + CHILD_CAME_BACK_S
+        while True:
+            if select.select([self.came_back], [], [], CHILD_LOOK_S if deadline else 0)[0]:
+                raise Failed(
+                    "run", "it forks, and the child comes back from it (os._exit is missing)"
+                )
+            if time.monotonic() >= deadline or not has_children():
+                return
 
     def load(self, kind, text, setup, name, gc_disabled):
         text, setup, name = from_hex(text), from_hex(setup), from_hex(name)
@@ -642,13 +685,8 @@ class Conversation:
         else:
             self.target = load_file(text, name)
         self.target.gc_disabled = gc_disabled == "1"
-        version = ".".join(map(str, sys.version_info[:3]))
-        if sys.version_info[3] != "final":
-            version += {"alpha": "a", "beta": "b", "candidate": "rc"}[sys.version_info[3]]
-            version += str(sys.version_info[4])
-        implementation = {"cpython": "CPython", "pypy": "PyPy"}.get(
-            sys.implementation.name, sys.implementation.name
-        )
+        self.forked = False  # a setup may start its helpers
+        version, implementation = interpreter()
         return "k %s %s %d %s %s" % (
             to_hex(version), to_hex(implementation), self.target.overhead_ns * 1000,
             self.target.kind, to_hex(self.target.unit),

@@ -117,8 +117,12 @@ static int add_case(struct plan_state *state, const struct bench_target *target,
 
 static bool is_wanted(const struct bench_plan *plan, const char *name)
 {
-	return !plan->pattern || strstr(name, plan->pattern) ||
-	       fnmatch(plan->pattern, name, 0) == 0;
+	char anywhere[NAME_TEXT_MAX];
+
+	if (!plan->pattern || strstr(name, plan->pattern))
+		return true;
+	snprintf(anywhere, sizeof(anywhere), "*%s*", plan->pattern);
+	return fnmatch(anywhere, name, 0) == 0;
 }
 
 static int add_file(struct plan_state *state, const struct bench_target *target, size_t python,

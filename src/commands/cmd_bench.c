@@ -251,30 +251,26 @@ static void end_progress(void)
 /* --- the answer ------------------------------------------------------------------------------- */
 
 #define NOTE_PREFIX "note of "
+#define NOTE_TEXT_MAX 2048
+#define PAGE_COLUMNS_MAX 80
 
-static void write_notes(FILE *stream, const struct bench_results *results)
+static void write_notes(const struct page *page, const struct bench_results *results)
 {
+	const char *formula = bench_results_fact_of(results, "cost");
+	char text[NOTE_TEXT_MAX];
+
+	if (formula) {
+		snprintf(text, sizeof(text), "cost = %s", formula);
+		page_sentence(page, 2, STYLE_PLAIN, text);
+	}
 	for (size_t i = 0; i < results->fact_count; i++) {
 		const struct bench_fact *fact = &results->facts[i];
 
 		if (strncmp(fact->name, NOTE_PREFIX, strlen(NOTE_PREFIX)) != 0)
 			continue;
-		fputs("  ", stream);
-		text_write_safe(stream, fact->name + strlen(NOTE_PREFIX));
-		fputs(" ", stream);
-		text_write_safe(stream, fact->value);
-		fputc('\n', stream);
-	}
-}
-
-static void write_price(FILE *stream, const struct bench_results *results)
-{
-	const char *formula = bench_results_fact_of(results, "cost");
-
-	if (formula) {
-		fputs("  cost = ", stream);
-		text_write_safe(stream, formula);
-		fputc('\n', stream);
+		snprintf(text, sizeof(text), "%s %s", fact->name + strlen(NOTE_PREFIX),
+			 fact->value);
+		page_sentence(page, 2, STYLE_YELLOW, text);
 	}
 }
 
@@ -284,13 +280,17 @@ static int write_page(FILE *stream, const struct bench_options *options,
 	const struct bench_view_options view = {.brief = options->brief,
 						.core_hour_price = options->price_per_core_hour,
 						.currency = options->currency};
+	struct terminal terminal;
+	struct page page;
 	int r = bench_view_print(stream, results, &view, err);
 
 	if (r < 0)
 		return r;
-	write_price(stream, results);
-	write_notes(stream, results);
-	return 0;
+	terminal_describe(&terminal, stream);
+	page_init(&page, stream, &terminal);
+	page.columns = page.columns > PAGE_COLUMNS_MAX ? PAGE_COLUMNS_MAX : page.columns;
+	write_notes(&page, results);
+	return stream_finish(stream, "the page of results", err);
 }
 
 static int write_file(const struct bench_options *options, const struct bench_results *results,
