@@ -605,17 +605,18 @@ class CountingOs:
         self.__dict__.update(external._os.__dict__)
         real_stat = posix.stat
 
-        def stat(*arguments, **named):
+        def stat(path):
             thread = threads.get(get_ident())
             if thread is not None and thread.stack:
                 thread.stack[-1].stats += 1
-            return real_stat(*arguments, **named)
+            return real_stat(path)
 
         self.stat = stat
 
 
 def on_audit(event, arguments):
-    if not in_progress or event not in WORK:
+    # Called for every event of the interpreter: the rest is for few of them.
+    if event not in WORK or not in_progress:
         return
     thread = threads.get(get_ident())
     if thread is None or not thread.stack:
