@@ -258,6 +258,21 @@ static int failed_side(struct comparison *comparison, int side, const struct err
 	return say_failure(comparison->result, text, err);
 }
 
+/* Somebody else came to our CPU and takes as much of it as we have: perhaps another one is free. */
+static void look_for_quiet(struct comparison *comparison)
+{
+	const struct pair_measured *pair = comparison->pair;
+	int cpu;
+
+	if (comparison->options->cpu >= 0 || pair->starved_s <= pair->ran_s ||
+	    steal_quietest_cpu(&cpu, NULL) < 0 || cpu == comparison->result->cpu)
+		return;
+	comparison->result->cpu = cpu;
+	comparison->result->steal_s += steal_seconds(&comparison->steal);
+	steal_end(&comparison->steal);
+	steal_start(&comparison->steal, cpu);
+}
+
 /* 1: a pair more; 0: no more (interrupted, out of time, or failed, which the result then says). */
 static int one_pair(struct comparison *comparison, struct err *err)
 {
@@ -284,6 +299,7 @@ static int one_pair(struct comparison *comparison, struct err *err)
 	if (outcome == PAIR_GIVEN_UP)
 		return 0;
 	r = keep_pair(comparison, plan.seed, err);
+	look_for_quiet(comparison);
 	return r < 0 ? r : 1;
 }
 
@@ -439,7 +455,7 @@ static int conclude(struct comparison *comparison, struct err *err)
 	int r = 0;
 
 	result->elapsed_s = pair_now_s() - comparison->started_s;
-	result->steal_s = steal_seconds(&comparison->steal);
+	result->steal_s += steal_seconds(&comparison->steal);
 	result->interrupted = interrupted(comparison);
 	result->metric = metric_now(comparison);
 	if (result->metric == PAIR_CPU) {

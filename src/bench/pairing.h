@@ -56,7 +56,7 @@ struct pairing_result {
 	bool off_cpu;		 /* a substantial part of the wall time is not CPU time */
 	char *failure;		 /* NOT_MEASURED: why, and of which side */
 	enum pair_metric metric; /* PAIR_WALL or PAIR_CPU: what log_ratios are of */
-	int cpu;		 /* that both ran on */
+	int cpu;		 /* that both ran on, at the end: one that others take is left */
 	double pair_cost_s;	 /* of one more pair, its start-up included; NaN: not known */
 	bool interrupted;	 /* by options.stop */
 	/* Every process of a side gave one same value: there is nothing to estimate, and the

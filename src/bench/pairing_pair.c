@@ -238,7 +238,7 @@ static double median_of(const double *values, size_t count)
 
 /* Whether the target itself gave up the CPU within the blocks. Many short blocks tell by the number
  * of waits; a few long ones by the time, of which the waits for requests are then little. */
-static void judge_waits(const struct pair_measured *pair, struct pair_side *side,
+static void judge_waits(struct pair_measured *pair, struct pair_side *side,
 			const struct waits *before, const struct waits *after)
 {
 	double shares[PAIR_BLOCKS_MAX], wall_s = 0, cpu_s = 0, own, off_s;
@@ -255,6 +255,8 @@ static void judge_waits(const struct pair_measured *pair, struct pair_side *side
 	side->gave_up_cpu = true;
 	if (!before->known || !after->known)
 		return; /* wall time is never wrong, only noisy */
+	pair->starved_s += (double)(after->runqueue_ns - before->runqueue_ns) * 1e-9;
+	pair->ran_s += cpu_s;
 	own = (double)(after->voluntary - before->voluntary) - blocks;
 	off_s = wall_s - cpu_s - (double)(after->runqueue_ns - before->runqueue_ns) * 1e-9;
 	side->gave_up_cpu = own > OWN_WAITS_MIN + OWN_WAITS_SHARE * blocks ||

@@ -36,6 +36,7 @@ struct pair_measured {
 	uint8_t order[PAIR_BLOCKS_MAX]; /* 1: B ran first */
 	size_t blocks, warmups;		/* of each side; warm-up included */
 	double start_s;			/* Unix time */
+	double starved_s, ran_s;	/* of both: waiting for the CPU, and on it */
 };
 
 enum pair_outcome { PAIR_COMPLETE, PAIR_GIVEN_UP };
