@@ -15,6 +15,8 @@ struct err;
 #define HISTORY_SERIES_MAX 20000
 #define HISTORY_DEPTH_MAX 3 /* folders in folders: asv has results/MACHINE/FILE */
 #define HISTORY_ALPHA 0.01  /* of one series' changes */
+/* With fewer results even a clear change is often not told from chance at that level. */
+#define HISTORY_TELLS_MIN 12
 
 struct history_file {
 	char *path;

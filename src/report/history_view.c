@@ -109,19 +109,31 @@ static size_t count_changes(const struct history *history)
 	return count;
 }
 
+static size_t count_short(const struct history *history)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < history->series_count; i++)
+		count += history->series[i].count < HISTORY_TELLS_MIN;
+	return count;
+}
+
 static void write_heading(const struct page *page, const struct history *history)
 {
-	size_t changes = count_changes(history);
-	char text[256];
+	size_t changes = count_changes(history), too_short = count_short(history);
+	char text[256], more[128] = "";
 
+	if (too_short > 0)
+		snprintf(more, sizeof(more), " %zu with fewer than %d results: too few to tell.",
+			 too_short, HISTORY_TELLS_MIN);
 	if (changes == 0)
 		snprintf(text, sizeof(text),
-			 "No change of level in %zu results of %zu benchmark%s.",
+			 "No change of level seen in %zu results of %zu benchmark%s.%s",
 			 history->file_count, history->series_count,
-			 history->series_count == 1 ? "" : "s");
+			 history->series_count == 1 ? "" : "s", more);
 	else
-		snprintf(text, sizeof(text), "%zu change%s of level in %zu results.", changes,
-			 changes == 1 ? "" : "s", history->file_count);
+		snprintf(text, sizeof(text), "%zu change%s of level in %zu results.%s", changes,
+			 changes == 1 ? "" : "s", history->file_count, more);
 	page_sentence(page, 0, STYLE_BOLD, text);
 	for (size_t i = 0; i < history->series_count; i++) {
 		for (size_t k = 0; k < history->series[i].change_count; k++)
@@ -210,6 +222,8 @@ static void json_series(struct json_writer *json, const struct history *history,
 	json_text(json, *series->python != '\0' ? series->python : NULL);
 	json_key(json, "machine");
 	json_text(json, *series->machine != '\0' ? series->machine : NULL);
+	json_key(json, "enough");
+	json_bool(json, series->count >= HISTORY_TELLS_MIN);
 	json_key(json, "points");
 	json_array_begin(json);
 	for (size_t i = 0; i < series->count; i++) {

@@ -232,7 +232,15 @@ def test_a_change_of_level_is_found_where_it_is(pyrometer, tmp_path):
 def test_noise_alone_is_no_alert(pyrometer, tmp_path):
     write_history(tmp_path, [1e-3 * (1 + noise) for noise in NOISE + NOISE[::-1]])
     page = pyrometer("ledger", "history", tmp_path).stdout
-    assert page.startswith("No change of level in 20 results of 1 benchmark.")
+    assert page.startswith("No change of level seen in 20 results of 1 benchmark.\n")
+
+
+def test_a_short_history_is_not_said_to_be_even(pyrometer, tmp_path):
+    write_history(tmp_path, [1e-3] * 11)
+    page = " ".join(pyrometer("ledger", "history", tmp_path).stdout.split())
+    assert "1 with fewer than 12 results: too few to tell." in page
+    ended = pyrometer("ledger", "history", tmp_path, "--json")
+    assert json.loads(ended.stdout)["series"][0]["enough"] is False
 
 
 def test_other_machines_and_interpreters_are_other_series(pyrometer, tmp_path):
