@@ -17,6 +17,7 @@
 #include "base/json_write.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
+#include "commands/doctor_noise.h"
 #include "commands/pid_operand.h"
 #include "cpython/layout/runtime_find.h"
 #include "process/process.h"
@@ -27,10 +28,12 @@
 
 struct doctor_options {
 	int32_t pid;
-	bool json;
+	const char *python, *output;
+	double noise_s;
+	bool json, noise;
 };
 
-static const struct doctor_options doctor_defaults = {0};
+static const struct doctor_options doctor_defaults = {.noise_s = 20};
 
 #define FIELD(member) .offset = offsetof(struct doctor_options, member), .set_offset = OPTION_NO_SET
 
@@ -43,6 +46,32 @@ static const struct option doctor_options[] = {
      .no_config = true,
      .help = "The process to examine."},
     {.name = "json", .type = OPTION_FLAG, FIELD(json), .no_config = true, .help = "As JSON."},
+    {.name = "noise",
+     .type = OPTION_FLAG,
+     FIELD(noise),
+     .no_config = true,
+     .help = "Measure what comparisons can tell on this machine, and keep it for gate."},
+    {.name = "duration",
+     .letter = 'd',
+     .type = OPTION_DURATION,
+     FIELD(noise_s),
+     .value_name = "SECONDS",
+     .no_config = true,
+     .minimum = 1,
+     .maximum = 3600,
+     .help = "Of each of the two comparisons of --noise; 20 s by default."},
+    {.name = "python",
+     .type = OPTION_TEXT,
+     FIELD(python),
+     .value_name = "PYTHON",
+     .help = "The interpreter that --noise measures with."},
+    {.name = "output",
+     .letter = 'o',
+     .type = OPTION_TEXT,
+     FIELD(output),
+     .value_name = "FILE",
+     .no_config = true,
+     .help = "Where --noise keeps its figures; by default below XDG_CACHE_HOME or ~/.cache."},
     {.name = NULL},
 };
 
@@ -378,6 +407,9 @@ static int doctor_main(const void *values, int operand_count, char **operands, s
 
 	if (result < 0)
 		return result;
+	if (options->noise)
+		return doctor_noise(options->python, options->noise_s, options->output,
+				    options->json, err);
 	examine_machine(&findings);
 	if (pid > 0)
 		examine_process(&findings, pid);
@@ -391,12 +423,15 @@ static int doctor_main(const void *values, int operand_count, char **operands, s
 const struct command command_doctor = {
     .name = "doctor",
     .summary = "What works here and for one process, and what to do about the rest",
-    .usage = "doctor [--json] [PID]",
+    .usage = "doctor [--json] [--noise] [PID]",
     .description =
 	"Checks what Pyrometer needs: reading memory, the scheduler's figures, the interpreter "
 	"of a process and how it was found. The exit status is 0, or that of the first check "
-	"that fails (3 permission, 4 no such process, 5 not Python or not supported).",
-    .examples = "pyrometer doctor\npyrometer doctor 4711",
+	"that fails (3 permission, 4 no such process, 5 not Python or not supported).\n"
+	"\n"
+	"With --noise it compares a program with itself, and with itself and a tenth more work, "
+	"and says what comparisons can tell here; gate refuses budgets below that.",
+    .examples = "pyrometer doctor\npyrometer doctor 4711\npyrometer doctor --noise",
     .options = doctor_options,
     .options_size = sizeof(struct doctor_options),
     .defaults = &doctor_defaults,

@@ -13,6 +13,7 @@ static const struct command *const commands[] = {
     &command_diff,
     &command_bench,
     &command_compare,
+    &command_gate,
     &command_imports,
     &command_ledger,
     &command_dump,

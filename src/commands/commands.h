@@ -12,6 +12,7 @@ extern const struct command command_export;
 extern const struct command command_diff;
 extern const struct command command_bench;
 extern const struct command command_compare;
+extern const struct command command_gate;
 extern const struct command command_imports;
 extern const struct command command_ledger;
 extern const struct command command_dump;

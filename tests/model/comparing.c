@@ -195,7 +195,7 @@ static void nulls(long runs)
 	}
 }
 
-/* The control: the interval for a fixed number of pairs, looked at after each. */
+/* The control: the 95 % interval for a fixed number of pairs, looked at after each. */
 static void peeking(long runs)
 {
 	double ratios[PAIRS_MAX];
@@ -210,7 +210,7 @@ static void peeking(long runs)
 			ratios[n] = quiet();
 			if (n < 10 || decided)
 				continue;
-			if (paired_estimate_of(ratios, n + 1, 0.998, 1, &estimate, &err) < 0)
+			if (paired_estimate_of(ratios, n + 1, 0.95, 1, &estimate, &err) < 0)
 				die(&err);
 			decided = estimate.low > 0 || estimate.high < 0;
 		}

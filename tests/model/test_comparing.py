@@ -3,7 +3,7 @@
 The bars are issue-wide: a null of any shape gives a verdict at most 1 % of the time (alpha is
 0.2 %), 95 % intervals cover 93-97 % at a fixed number of pairs and at least 95 % where the test
 stopped, and real slowdowns are found. The controls are wrong methods: they must fall through, which
-shows that the simulation can tell. PYROMETER_MODEL_RUNS multiplies the runs (benchmarks/)."""
+shows that the simulation can tell. PYROMETER_MODEL_RUNS multiplies the runs."""
 
 import math
 import os
@@ -53,9 +53,9 @@ def test_equal_programs_give_no_verdict(program):
 
 
 def test_a_test_without_spending_is_caught(program):
-    """Looking again and again with a test made for one look cries wolf: the simulation shows it."""
+    """Looking again and again with a test made for one look (5 %) cries wolf: the simulation shows it."""
     row = figures(program, "peeking", 1000)["peeking"]
-    assert row["wrong"] > 0.01 * row["runs"]
+    assert row["wrong"] > 0.15 * row["runs"]
 
 
 def test_intervals_cover_at_a_fixed_number_of_pairs(program):
