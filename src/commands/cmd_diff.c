@@ -87,12 +87,8 @@ static int read_side(const char *path, const struct selection *selection,
 	struct recording_damage damage = {0};
 	int r = recording_read(path, selection_detail(selection), ret_profile, &damage, err);
 
-	if (r == 0 && damage.text[0] != '\0') {
-		text_write_safe(stderr, path);
-		fputs(": ", stderr);
-		text_write_safe(stderr, damage.text);
-		fputc('\n', stderr);
-	}
+	if (r == 0)
+		damage_say(path, &damage);
 	return r;
 }
 

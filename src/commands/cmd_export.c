@@ -192,10 +192,8 @@ static int export_main(const void *values, int operand_count, char **operands, s
 		return r;
 	r = write_export(profile, &selection, format, output, damage.text, err);
 	profile_free(profile);
-	if (r == 0 && damage.text[0] != '\0') {
-		text_write_safe(stderr, damage.text);
-		fputc('\n', stderr);
-	}
+	if (r == 0)
+		damage_say(NULL, &damage);
 	if (r == 0 && strcmp(output, "-") != 0) {
 		fputs("wrote ", stderr);
 		text_write_safe(stderr, output);

@@ -130,6 +130,18 @@ int no_samples(const char *doing, const struct profile *profile, const char *dam
 	return r;
 }
 
+void damage_say(const char *path, const struct recording_damage *damage)
+{
+	if (damage->text[0] == '\0')
+		return;
+	if (path != NULL) {
+		text_write_safe(stderr, path);
+		fputs(": ", stderr);
+	}
+	text_write_safe(stderr, damage->text);
+	fputc('\n', stderr);
+}
+
 int output_open(struct output *output, const char *path, struct err *err)
 {
 	struct stat status;

@@ -37,6 +37,10 @@ int recording_operand(const char *command, int operand_count, char **operands, c
  * "report" or "export". -ERR_TOO_LITTLE. */
 int no_samples(const char *doing, const struct profile *, const char *damage, struct err *);
 
+/* What of the recording could not be read, as a line on stderr; nothing when all could. path: said
+ * in front, NULL: not. */
+void damage_say(const char *path, const struct recording_damage *);
+
 /* Output to a file (NULL or "-": stdout). A file appears whole or not at all. */
 struct output {
 	FILE *stream;

@@ -214,6 +214,58 @@ static void a_selection_keeps_what_it_names(void **state)
 	profile_free(profile);
 }
 
+/* A launcher that executes the program, the program, what that executes; between them a process of
+ * the same number that began later, and a child. */
+static void a_process_is_one_through_the_programs_that_it_executes(void **state)
+{
+	static const struct {
+		uint32_t pid;
+		uint64_t start_ns, end_ns, cpu_ns, peak;
+		bool python, of_first;
+	} rows[] = {
+	    {9, 0, 5, 1, 1, false, false}, /* no Python: not the first */
+	    {10, 0, 100, 30, 500, true, true},
+	    {11, 50, 100, 7, 900, true, false},
+	    {10, 100, 400, 200, 300, true, true},
+	    {10, 399, 500, 7, 900, true, false},
+	    {10, 400, 450, 3, UINT64_MAX, false, true},
+	    {10, 0, 0, 7, 900, true, false},
+	};
+	struct small small = small_new();
+	struct profile_process sum;
+	struct profile *profile;
+	struct shares shares;
+	uint8_t *programs;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct process_id id =
+		    small_process(&small, rows[i].pid, rows[i].python ? "3" : "");
+		struct profile_process *row = profile_builder_process(small.builder, id);
+
+		row->start_ns = rows[i].start_ns;
+		row->end_ns = rows[i].end_ns;
+		row->cpu_ns = rows[i].cpu_ns;
+		row->peak_rss_bytes = rows[i].peak;
+		small_samples(&small, small_thread(&small, id, rows[i].pid, "MainThread", true),
+			      "f@a.py:1", STATE_ON_CPU, 1 << i, MS);
+	}
+	profile = profile_builder_freeze(small.builder);
+	programs = profile_first_process_programs(profile);
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(programs[i + 1], rows[i].of_first);
+	assert_true(profile_first_process_sum(profile, &sum));
+	assert_int_equal(sum.start_ns, 0);
+	assert_int_equal(sum.end_ns, 450);
+	assert_int_equal(sum.cpu_ns, 233);
+	assert_int_equal(sum.peak_rss_bytes, 500);
+	assert_int_equal(shares_compute(profile, &(struct selection){0}, &shares, NULL), 0);
+	assert_int_equal(shares.sample_count, 1 << 1 | 1 << 3 | 1 << 5);
+	shares_release(&shares);
+	mem_free(programs);
+	profile_free(profile);
+}
+
 static void a_selection_that_fits_nothing_is_refused_by_name(void **state)
 {
 	(void)state;
@@ -492,6 +544,7 @@ int main(void)
 	    cmocka_unit_test(recursion_is_counted_once_by_function_and_by_line),
 	    cmocka_unit_test(unequal_weights_shrink_the_effective_n),
 	    cmocka_unit_test(a_selection_keeps_what_it_names),
+	    cmocka_unit_test(a_process_is_one_through_the_programs_that_it_executes),
 	    cmocka_unit_test(a_selection_that_fits_nothing_is_refused_by_name),
 	    cmocka_unit_test(library_files_are_told_from_the_programs_own),
 	    cmocka_unit_test(folding_gives_library_time_to_the_caller),
