@@ -152,6 +152,22 @@ def plain(value):
     return "?"
 
 
+def open_at(path, wanted):
+    """A descriptor to read from: out of the way of a program that counts on the numbers of its
+    own, where that number is free."""
+    descriptor = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    try:
+        posix.fstat(wanted)
+    except OSError:
+        try:
+            posix.dup2(descriptor, wanted, False)
+        except OSError:
+            return descriptor
+        posix.close(descriptor)
+        return wanted
+    return descriptor
+
+
 # --- memory -------------------------------------------------------------------------------------
 
 
@@ -161,22 +177,10 @@ class Memory:
     def __init__(self, wanted_descriptor):
         self.descriptor = -1
         try:
-            page = posix.sysconf("SC_PAGE_SIZE")
-            descriptor = posix.open("/proc/self/statm", posix.O_RDONLY | posix.O_CLOEXEC)
+            self.page = posix.sysconf("SC_PAGE_SIZE")
+            self.descriptor = open_at("/proc/self/statm", wanted_descriptor)
         except OSError:
-            return
-        self.page = page
-        self.descriptor = descriptor
-        try:
-            posix.fstat(wanted_descriptor)
-        except OSError:
-            # Out of the way of a program that counts on the numbers of its own.
-            try:
-                posix.dup2(descriptor, wanted_descriptor, False)
-                posix.close(descriptor)
-                self.descriptor = wanted_descriptor
-            except OSError:
-                pass
+            pass
 
     def resident(self):
         if self.descriptor < 0:
@@ -286,9 +290,9 @@ class Counters(Nothing):
 
     method = "run counters"
 
-    def __init__(self):
+    def __init__(self, wanted_descriptor):
         self.offset, self.size, self.full = COUNTERS[sys.version_info[:2]]
-        self.memory = posix.open("/proc/self/mem", posix.O_RDONLY | posix.O_CLOEXEC)
+        self.memory = open_at("/proc/self/mem", wanted_descriptor)
         self.waiting = {}  # top package → [(module, code)]
         self.before = []  # (module, code, value when its package's import was done)
 
@@ -299,12 +303,24 @@ class Counters(Nothing):
         for _ in range(3):
             tried()
             values.append(self.read(tried.__code__))
-        if [value - values[0] for value in values] != [0, 1, 2, 3]:
+        if None in values or [value - values[0] for value in values] != [0, 1, 2, 3]:
             raise ValueError("not the counters that we know")
+        self.tried = tried
 
     def read(self, code):
-        data = posix.pread(self.memory, self.size, id(code) + self.offset)
-        return int.from_bytes(data, "little", signed=True)
+        """None: the program has closed our descriptor, or the like."""
+        try:
+            data = posix.pread(self.memory, self.size, id(code) + self.offset)
+        except OSError:
+            return None
+        return int.from_bytes(data, "little", signed=True) if len(data) == self.size else None
+
+    def is_sound(self):
+        """The descriptor may be somebody else's file by now: is the known count still there?"""
+        before = self.read(self.tried.__code__)
+        self.tried()
+        after = self.read(self.tried.__code__)
+        return None not in (before, after) and after == min(before + 1, self.full)
 
     def body_begins(self, record):
         found = functions_in(record.code)
@@ -316,12 +332,14 @@ class Counters(Nothing):
             self.before.append((name, code, None if code is None else self.read(code)))
 
     def used(self):
+        if not self.is_sound():
+            return {}
         for top in list(self.waiting):
             self.package_done(top)
         result = {}
         for name, code, before in self.before:
             known = result.setdefault(name, "no")
-            if code is None or before == self.full:
+            if code is None or before is None or before == self.full:
                 if known == "no":
                     result[name] = "unknown"
             elif self.read(code) != before:
@@ -329,11 +347,13 @@ class Counters(Nothing):
         return result
 
 
-def watcher():
+def watcher(wanted_descriptor):
     try:
         if sys.implementation.name != "cpython":
             return Nothing()
-        return Monitoring() if hasattr(sys, "monitoring") else Counters()
+        if hasattr(sys, "monitoring"):
+            return Monitoring()
+        return Counters(wanted_descriptor)
     except (OSError, ValueError, KeyError, IndexError, AttributeError):
         return Nothing()
 
@@ -512,7 +532,11 @@ def _find_and_load(*arguments, **named):
     entered = clock()
     thread, ident = thread_now()
     taken = thread.taken
-    record = begin(name, thread, ident, getframe(1))
+    try:
+        record = begin(name, thread, ident, getframe(1))
+    except Exception:
+        give_up()
+        return real_find_and_load(*arguments, **named)
     record.start = start = clock()
     thread.taken = taken_at_start = taken + start - entered
     try:
@@ -523,7 +547,10 @@ def _find_and_load(*arguments, **named):
     finally:
         stopped = clock()
         record.total = stopped - start - (thread.taken - taken_at_start)
-        end(record, thread)
+        try:
+            end(record, thread)
+        except Exception:
+            give_up()
         thread.taken += clock() - stopped
 
 
@@ -553,12 +580,17 @@ def timed_part(f, arguments, named, thread, record):
             record.body_children += record.children - children
 
 
-def run_body(f, arguments):
-    """Runs the body of a module: of the import in progress, or of one that somebody loads by
-    hand (importlib.util, reload), which then gets a record of its own."""
-    entered = clock()
-    thread, ident = thread_now()
-    taken = thread.taken
+def give_up():
+    """A fault of ours is not to become the program's: it goes on without us, and what is missing
+    at its end tells of it."""
+    bootstrap._find_and_load = real_find_and_load
+    bootstrap._call_with_frames_removed = real_call
+    in_progress.clear()
+    out.descriptor = -1
+
+
+def body_begins(arguments, thread, ident):
+    """(the record, whether it is only the body's); (None, False): not to be measured."""
     code, namespace = arguments
     name = namespace.get("__name__")
     record = thread.stack[-1] if thread.stack else None
@@ -566,14 +598,38 @@ def run_body(f, arguments):
         record is None or record.name != name or record.code is not None
     )
     if by_hand:
-        record = begin(name, thread, ident, getframe(2))
+        record = begin(name, thread, ident, getframe(3))
         record.how = "by hand"
     if record is None:
-        return f(*arguments)
+        return None, False
     record.code = code
     watch.body_begins(record)
     if lines is not None:
         lines.begin(record)
+    return record, by_hand
+
+
+def body_ends(record, by_hand, thread, stopped):
+    if lines is not None:
+        lines.end(record, stopped)
+    if by_hand:
+        record.total = record.body
+        end(record, thread)
+
+
+def run_body(f, arguments):
+    """Runs the body of a module: of the import in progress, or of one that somebody loads by
+    hand (importlib.util, reload), which then gets a record of its own."""
+    entered = clock()
+    thread, ident = thread_now()
+    taken = thread.taken
+    try:
+        record, by_hand = body_begins(arguments, thread, ident)
+    except Exception:
+        give_up()
+        record = None
+    if record is None:
+        return f(*arguments)
     children = record.children
     start = clock()
     if by_hand:
@@ -585,11 +641,10 @@ def run_body(f, arguments):
         stopped = clock()
         record.body += stopped - start - (thread.taken - taken_at_start)
         record.body_children += record.children - children
-        if lines is not None:
-            lines.end(record, stopped)
-        if by_hand:
-            record.total = record.body
-            end(record, thread)
+        try:
+            body_ends(record, by_hand, thread, stopped)
+        except Exception:
+            give_up()
         thread.taken += clock() - stopped
 
 
@@ -760,6 +815,14 @@ def write_start(started):
 
 def write_end():
     """At the program's end: what was used, and the exact set of modules."""
+    try:
+        write_all_ends()
+    except Exception:
+        give_up()
+
+
+def write_all_ends():
+    out.flush()
     if out.descriptor < 0:
         return
     write_finished()
@@ -894,7 +957,7 @@ def start(descriptor, with_lines):
         base = base.f_back
     out = Out(descriptor)
     memory = Memory(descriptor + 1)
-    watch = watcher()
+    watch = watcher(descriptor + 2)
     lines = Lines() if with_lines else None
     if hasattr(sys, "lazy_modules"):
         IMPORT_NAME = find_import_opcode()

@@ -125,17 +125,26 @@ def test_own_excepthook_gets_the_programs_traceback_only(tmp_path):
     assert result == (1, "['<module>', 'inner']\n", "")
 
 
-def test_program_that_closes_and_reuses_every_descriptor(tmp_path):
-    """A daemon does: what the probe would write must not end up in the program's file."""
+CLOSING = {
+    # A daemon does: what the probe would write must not end up in the program's file.
+    "and reuses them": "fds = [os.open(own, os.O_RDWR | os.O_CREAT) for _ in range(900)]\n",
+    "and imports on": "import wave, xml.dom.minidom\n",
+    "and ends": "",
+}
+
+
+@pytest.mark.parametrize("what", CLOSING)
+def test_program_that_closes_every_descriptor(interpreter, pyrometer, tmp_path, what):
     own = tmp_path / "own"
-    code = ("import os, json\n"
-            "os.closerange(3, 2000)\n"
-            "fds = [os.open(%r, os.O_RDWR | os.O_CREAT) for _ in range(900)]\n"
-            "import wave, xml.dom.minidom\n" % str(own))
-    script = tmp_path / "closing.py"
-    script.write_text(code)
-    result, answer = measure(cli_pyrometer, tmp_path, [], python_command(str(script)))
-    assert own.read_bytes() == b""
+    code = ("import os, json\nown = %r\nos.closerange(3, 2000)\n" % str(own)) + CLOSING[what]
+    if "reuses" in what:
+        code += "import wave, xml.dom.minidom\nassert os.path.getsize(own) == 0\n"
+        code += "os.unlink(own)\n"
+    code += "print('well')\n"
+    if interpreter.root:
+        code = code.replace(str(own), "/tmp/imports-%d" % os.getpid())
+    result, answer = measure(pyrometer, tmp_path, [], interpreter.argv("-c", code))
+    assert (result.stdout, result.stderr) == ("well\n", "")
     assert not answer["complete"] and answer["modules"] == []
     assert "json" in by_name(answer)
 

@@ -19,6 +19,8 @@ sys.stdout.write("modules %s\n" % sorted(sys.modules))
 sys.stdout.write("path_importer_cache %s\n" % sorted(sys.path_importer_cache))
 sys.stdout.write("builtins %s\n" % sorted(dir(__builtins__)))
 sys.stdout.write("trace %r profile %r\n" % (sys.gettrace(), sys.getprofile()))
+first_free = open(__file__)
+sys.stdout.write("first free descriptor %d\n" % first_free.fileno())
 if "fail" in sys.argv:
     import seen_broken  # noqa: F401
 if "exit" in sys.argv:
