@@ -581,9 +581,11 @@ def from_hex(word):
 
 
 def has_children():
+    if not hasattr(os, "waitid"):  # PyPy: nobody but the benchmark itself can know
+        return True
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except (ChildProcessError, AttributeError):  # PyPy has no waitid: it is not waited for long
+    except ChildProcessError:
         return False
     return True
 

@@ -11,8 +11,7 @@
 #include "base/err.h"
 #include "bench/plan_case.h"
 
-#define KEPT_UP 0.97		     /* of the planned rate: less is told */
-#define REQUESTS_MAX ((size_t)50000) /* in one process */
+#define KEPT_UP 0.97 /* of the planned rate: less is told */
 
 double load_achieved_hz(double rate_hz, const double *latencies_s, size_t n)
 {
@@ -58,7 +57,7 @@ int load_process(const struct bench_plan *plan, struct bench_case *one,
 {
 	struct benchmark *benchmark = &results->benchmarks[one->benchmark];
 	double *latencies_s = NULL, wanted = ceil(plan->load_rate_hz * plan->load_s);
-	size_t n = wanted < 1 ? 1 : wanted > REQUESTS_MAX ? REQUESTS_MAX : (size_t)wanted;
+	size_t n = wanted < 1 ? 1 : wanted > LOAD_REQUESTS_MAX ? LOAD_REQUESTS_MAX : (size_t)wanted;
 	struct bench_counters counters;
 	struct err failure = {.code = 0};
 	struct timespec now;

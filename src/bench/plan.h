@@ -45,6 +45,7 @@ struct bench_plan {
 };
 
 #define PLAN_BENCHMARK_S 20.0
+#define LOAD_REQUESTS_MAX 1000000 /* of one process */
 
 void bench_plan_defaults(struct bench_plan *plan);
 

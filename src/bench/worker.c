@@ -17,10 +17,15 @@
 #define END_PATIENCE_S 2.0   /* for atexit functions and threads that are waited for */
 #define QUIT_PATIENCE_S 10.0 /* for the teardown */
 
-static const char bootstrap[] = "d = {'__name__': '_pyrometer_worker'}\n"
-				"with open(200, 'rb') as f:\n"
-				"    exec(compile(f.read(), '<pyrometer worker>', 'exec'), d)\n"
-				"d['main'](201, 202)\n";
+/* Any Python since 2 understands this much, and says why it won't do. */
+static const char bootstrap[] =
+    "import sys\n"
+    "if sys.version_info < (3, 8):\n"
+    "    sys.exit('benchmarks need Python 3.8 or later, this is %d.%d' % sys.version_info[:2])\n"
+    "d = {'__name__': '_pyrometer_worker'}\n"
+    "with open(200, 'rb') as f:\n"
+    "    exec(compile(f.read(), '<pyrometer worker>', 'exec'), d)\n"
+    "d['main'](201, 202)\n";
 
 /* ---- What it is called, and what went wrong ---- */
 

@@ -39,6 +39,21 @@ static int refuse_load(const char *text, struct err *err)
 	return r;
 }
 
+static int check_load(const struct bench_arguments *arguments, struct err *err)
+{
+	int r;
+
+	if (isinf(arguments->load_rate_hz))
+		return err_set(err, ERR_USAGE, "--load needs a rate: 200/s");
+	if (arguments->load_rate_hz * arguments->load_s <= LOAD_REQUESTS_MAX)
+		return 0;
+	r = err_set(err, ERR_USAGE, "too many requests: %.0f",
+		    arguments->load_rate_hz * arguments->load_s);
+	err_why(err, "one process keeps the latencies of %d", LOAD_REQUESTS_MAX);
+	err_next(err, "a shorter --duration, or a lower --load with more --processes");
+	return r;
+}
+
 static int add_target(struct bench_request *request, const struct bench_arguments *arguments,
 		      const char *text, struct err *err)
 {
@@ -177,8 +192,9 @@ int bench_request_make(struct bench_request *request, const struct bench_argumen
 	arena_init(&request->arena, 0);
 	if (arguments->statements && arguments->commands)
 		return err_set(err, ERR_USAGE, "--statement and --command exclude each other");
-	if (isinf(arguments->load_rate_hz))
-		return err_set(err, ERR_USAGE, "--load needs a rate: 200/s");
+	r = check_load(arguments, err);
+	if (r < 0)
+		return r;
 	set_plan(&request->plan, arguments);
 	r = add_targets(request, arguments, operand_count, operands, err);
 	if (r == 0)

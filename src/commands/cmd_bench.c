@@ -253,6 +253,33 @@ static void end_progress(void)
 #define NOTE_PREFIX "note of "
 #define NOTE_TEXT_MAX 2048
 #define PAGE_COLUMNS_MAX 80
+#define OVERHEADS_SAME_S 5e-11
+
+/* What was done for the numbers to mean something. */
+static void write_method(const struct page *page, const struct bench_results *results)
+{
+	const char *gc = bench_results_fact_of(results, "gc");
+	const char *seed = bench_results_fact_of(results, "seed");
+	double low_s = INFINITY, high_s = -INFINITY;
+	char text[NOTE_TEXT_MAX], range[64];
+
+	for (size_t i = 0; i < results->benchmark_count; i++) {
+		low_s = fmin(low_s, results->benchmarks[i].overhead_s);
+		high_s = fmax(high_s, results->benchmarks[i].overhead_s);
+	}
+	if (!gc || !seed || !isfinite(low_s))
+		return;
+	if (high_s - low_s < OVERHEADS_SAME_S)
+		snprintf(range, sizeof(range), "%.3g", low_s * 1e9);
+	else
+		snprintf(range, sizeof(range), "%.3g to %.3g", low_s * 1e9, high_s * 1e9);
+	snprintf(text, sizeof(text),
+		 "The loop's own %s ns a turn are taken off. Garbage collection %s. Hash seeds "
+		 "from %s.",
+		 range, gc, seed);
+	fputc('\n', page->stream);
+	page_sentence(page, 2, STYLE_DIM, text);
+}
 
 static void write_notes(const struct page *page, const struct bench_results *results)
 {
@@ -289,6 +316,8 @@ static int write_page(FILE *stream, const struct bench_options *options,
 	terminal_describe(&terminal, stream);
 	page_init(&page, stream, &terminal);
 	page.columns = page.columns > PAGE_COLUMNS_MAX ? PAGE_COLUMNS_MAX : page.columns;
+	if (!options->brief)
+		write_method(&page, results);
 	write_notes(&page, results);
 	return stream_finish(stream, "the page of results", err);
 }

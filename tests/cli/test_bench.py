@@ -83,6 +83,16 @@ def test_pypy_where_it_is(pyrometer):
     assert json.loads(result.stdout)["environment"]["implementation"] == "PyPy"
 
 
+def test_a_python_too_old_says_so(pyrometer, tmp_path):
+    """Every version before ours understands the beginning, as this one does."""
+    old = write(tmp_path, "python", "#!/bin/sh\necho 'import sys; sys.version_info = (3, 7, 9)'"
+                " > $0.py\necho \"$2\" | tail -n +2 >> $0.py\nexec %s $0.py\n" % sys.executable)
+    os.chmod(old, stat.S_IRWXU)
+    result = pyrometer("bench", "--json", *QUICK, "--python", old, "json:JSONDecoder")
+    (each,) = measured(result).values()
+    assert result.rc == 10 and "need Python 3.8 or later, this is 3.7" in each["failure"]
+
+
 # --- what is measured -------------------------------------------------------------
 
 SUITE = '''
@@ -311,6 +321,7 @@ def test_usage(pyrometer, tmp_path):
         ((), "nothing to measure"),
         (("--load", "fast", "json:dumps"), "no rate"),
         (("--load", "9/s", "--command", "true"), "does not take a command"),
+        (("--load", "9999/s", "-d", "1h", "json:dumps"), "too many requests"),
         (("--python", "9.9", "json:dumps"), "no Python interpreter `9.9`"),
         (("--env", "NOVALUE", "json:dumps"), "sets no variable"),
         (("rev:HEAD",), "compare"),
