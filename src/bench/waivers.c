@@ -45,12 +45,15 @@ static int no_memory(const struct waivers *waivers, struct err *err)
 static bool date_parse(const char *text, char date[DATE_SIZE])
 {
 	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	int year, month, day, end = 0;
+	int year, month, day;
 	bool leap;
 
-	if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &end) != 3 || text[end] != '\0' ||
-	    strlen(text) != DATE_SIZE - 1)
+	if (strlen(text) != DATE_SIZE - 1)
 		return false;
+	for (size_t i = 0; i < DATE_SIZE - 1; i++)
+		if (i == 4 || i == 7 ? text[i] != '-' : text[i] < '0' || text[i] > '9')
+			return false;
+	sscanf(text, "%4d-%2d-%2d", &year, &month, &day);
 	leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 	if (year < 1 || month < 1 || month > 12 || day < 1 ||
 	    day > days[month - 1] + (month == 2 && leap))
