@@ -6,16 +6,18 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-#define HOME (-3)	/* in call_edge.offset: not a site, the callee's home */
-#define HOME_SHARE 8	/* a second site of a callee has at least 1 / this of its home's count */
-#define KNOWN_MIN 2u	/* confirmations before a pair counts as possible */
-#define KNOWN_SHARE 20u /* and at least 1 / this of the site's confirmations */
+#define HOME (-3)	   /* in call_edge.offset: not a site, the callee's home */
+#define HOME_SHARE 8	   /* a second site of a callee has at least 1 / this of its home's count */
+#define HOME_SHARE_APART 3 /* 1 / this where frames lie apart */
+#define KNOWN_MIN 2u	   /* confirmations before a pair counts as possible */
+#define KNOWN_SHARE 20u	   /* and at least 1 / this of the site's confirmations */
 #define HEAD_SPAN_MAX 128
-#define YOUNG_MAX 64u	 /* confirmations under which a site may still have unseen callees */
-#define MOSTLY_MIN 16u	 /* readings in which most calls of a callee come from one site */
-#define SEEN_MIN 4u	 /* readings that make a function one of the caller's callees */
-#define SEEN_SHARE 200u	 /* and at least 1 / this of all its callees' */
-#define CONFIRM_EACH 16u /* one sample in so many is read twice */
+#define YOUNG_MAX 64u	    /* confirmations under which a site may still have unseen callees */
+#define MOSTLY_MIN 16u	    /* readings in which most calls of a callee come from one site */
+#define SEEN_MIN 4u	    /* readings that make a function one of the caller's callees */
+#define SEEN_SHARE 200u	    /* and at least 1 / this of all its callees' */
+#define SEEN_SHARE_HEAP 50u /* frames that functions hand on to one another */
+#define CONFIRM_EACH 16u    /* one sample in so many is read twice */
 #define CONFIRM_EACH_OFTEN 3u
 #define CONFIRM_OFTEN 20000u /* samples, at first */
 
@@ -105,21 +107,25 @@ static void home_note(struct call_sites *sites, const struct raw_frame *caller, 
 	home->home = caller->offset;
 }
 
-static bool pair_known(struct call_sites *sites, const struct raw_frame *caller, uint64_t callee)
+static bool pair_known(struct call_sites *sites, const struct raw_frame *caller,
+		       const struct raw_frame *callee)
 {
-	const struct call_edge *here = edge_slot(sites, caller->code, caller->offset, callee);
+	const struct call_edge *here = edge_slot(sites, caller->code, caller->offset, callee->code);
 	const struct call_edge *site = edge_slot(sites, caller->code, caller->offset, 0);
-	const struct call_edge *home = edge_slot(sites, caller->code, HOME, callee);
+	const struct call_edge *home = edge_slot(sites, caller->code, HOME, callee->code);
+	bool apart = sites->layout->frame_link == FRAME_LINK_HEAP || callee->flags & RAW_GENERATOR;
 
 	if (!here->caller)
 		return false;
-	if (here->seen >= MOSTLY_MIN && here->seen > home->seen / 5 * 3)
+	/* Not where frames lie apart: a short call is over before its caller is read. */
+	if (!apart && here->seen >= MOSTLY_MIN && here->seen > home->seen / 5 * 3)
 		return true;
 	if (here->confirmed < KNOWN_MIN ||
 	    (uint64_t)here->confirmed * KNOWN_SHARE < site->confirmed)
 		return false;
 	return home->home == caller->offset ||
-	       (uint64_t)here->confirmed * HOME_SHARE >= home->confirmed;
+	       (uint64_t)here->confirmed * (apart ? HOME_SHARE_APART : HOME_SHARE) >=
+		   home->confirmed;
 }
 
 /* Does the caller's function call this callee at all? What a frame was before, or is by now, is
@@ -128,10 +134,13 @@ static bool function_known(struct call_sites *sites, uint64_t caller, uint64_t c
 {
 	const struct call_edge *pair = edge_slot(sites, caller, HOME, callee);
 	const struct call_edge *all = edge_slot(sites, caller, HOME, 0);
+	bool heap = sites->layout->frame_link == FRAME_LINK_HEAP;
+	bool often = (uint64_t)pair->seen * (heap ? SEEN_SHARE_HEAP : SEEN_SHARE) >= all->seen;
 
-	return pair->caller &&
-	       (pair->confirmed >= KNOWN_MIN ||
-		(pair->seen >= SEEN_MIN && (uint64_t)pair->seen * SEEN_SHARE >= all->seen));
+	if (!pair->caller)
+		return false;
+	return (pair->confirmed >= KNOWN_MIN && (often || !heap)) ||
+	       (pair->seen >= SEEN_MIN && often);
 }
 
 /* Can the instruction that the caller stands on have this callee, whatever was learned? */
@@ -193,7 +202,8 @@ static void doubt_below_torn(struct call_sites *sites, struct raw_frame *frames,
 	if (depth < 2)
 		return;
 	class = code_sites_class(&sites->code, frames[1].code, frames[1].offset);
-	if (class >= 0 && (class & OPCODE_CLASS) < OPCODE_ENTERS)
+	if ((class >= 0 && (class & OPCODE_CLASS) < OPCODE_ENTERS) ||
+	    !site_known(sites, &frames[1]))
 		frames[1].offset = FRAME_OFFSET_UNKNOWN;
 }
 
@@ -215,8 +225,8 @@ enum call_verdict call_sites_judge(struct call_sites *sites, struct raw_frame *f
 		}
 		if (caller->offset == FRAME_OFFSET_UNKNOWN)
 			caller->offset = -1;
-		on_call = can_call(sites, callee, caller);
-		if (on_call && pair_known(sites, caller, callee->code))
+		on_call = can_call(sites, callee, caller) && !(i > 0 && callee->flags & RAW_DEAD);
+		if (on_call && pair_known(sites, caller, callee))
 			continue;
 		verdict = CALL_TORN;
 		if (!callee->code || !mend_caller(sites, callee, caller, on_call)) {
@@ -308,6 +318,10 @@ static void learn(struct call_sites *sites, const struct raw_frame *frames, uint
 		uint64_t callee = frames[i].code;
 
 		if (!callee || !caller->code || !can_call(sites, &frames[i], caller))
+			continue;
+		/* What is dead has no caller; the leaf itself may have begun since it was copied.
+		 */
+		if (i > 0 && frames[i].flags & RAW_DEAD)
 			continue;
 		edge_add(sites, caller->code, caller->offset, callee, i >= from);
 		edge_add(sites, caller->code, caller->offset, 0, i >= from);

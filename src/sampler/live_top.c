@@ -335,10 +335,14 @@ static void cut_generators(struct live_top *top, struct raw_frame *frames, uint3
 static bool is_over(struct live_top *top, const struct raw_frame *callee,
 		    const struct raw_frame *caller)
 {
-	bool left = top->layout->unlinks_before_clearing && state_of(top, callee) == STATE_LEFT;
+	bool left = state_of(top, callee) == STATE_LEFT;
 
-	return !(callee->flags & (RAW_ENTERED_FROM_C | RAW_GENERATOR)) &&
-	       (left || state_of(top, caller) != STATE_WAITS);
+	if (callee->flags & RAW_GENERATOR)
+		return false;
+	if (callee->flags & RAW_ENTERED_FROM_C || made_generator(top, callee))
+		return left;
+	return (left && top->layout->unlinks_before_clearing) ||
+	       state_of(top, caller) != STATE_WAITS;
 }
 
 /* 3.11–3.13: the lowest frame that waits for nobody ends the stack. It is copied before what lies

@@ -35,9 +35,9 @@ def on_cpu(row):
 def self_counts(recordings, share_torn=True, keep=on_cpu):
     """(counts by leaf function, part of the samples whose leaf was torn).
 
-    share_torn: a torn leaf's count goes to the callees seen under the same caller (the same frames
-    below, lines included; where none was seen, the same calling function), in proportion; what
-    has no known caller stays TORN. Without it, TORN is a category of its own."""
+    share_torn: a torn leaf's count goes to what was seen above the same caller, callees and what
+    those called (the same frames below, lines included; where none was seen, the same calling
+    function), in proportion; what has no known caller stays TORN. Without it, TORN is a category of its own."""
     known, torn = collections.Counter(), collections.Counter()
     under_site = collections.defaultdict(collections.Counter)
     under_function = collections.defaultdict(collections.Counter)
@@ -49,9 +49,9 @@ def self_counts(recordings, share_torn=True, keep=on_cpu):
                 continue
             leaf = by_function(stack[-1])
             known[leaf] += row.count
-            if len(stack) > 1:
-                under_site[site(stack[:-1])][leaf] += row.count
-                under_function[by_function(stack[-2])][leaf] += row.count
+            for depth in range(1, len(stack)):
+                under_site[site(stack[:depth])][leaf] += row.count
+                under_function[by_function(stack[depth - 1])][leaf] += row.count
     total = sum(known.values()) + sum(torn.values())
     for below, count in torn.items():
         callees = share_torn and below and (

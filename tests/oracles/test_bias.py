@@ -62,7 +62,9 @@ def test_other_core_is_nearly_unbiased(trials):
     try:
         check(trials, "other", 0.02)
     except AssertionError as missed:
-        pytest.xfail(f"the bar of 2 points is not met yet: {missed}")
+        # Two words are read further apart than a short call lasts, and reading halts what writes
+        # them: docs/decisions/0020 has the measurement (benchmarks/accuracy/two_words.c).
+        pytest.xfail(f"over the bar of 2 points: {missed}")
 
 
 def test_phases_against_the_programs_own_clock(interpreters, pyrometer, tmp_path):

@@ -11,7 +11,9 @@ from recording_text import KIND_PYTHON, Frame, Recording
 SAME_CORE = ["-r", "5000", "-d", "1.2"]
 OTHER_CORE = ["-r", "max", "-d", "0.4"]
 IMPOSSIBLE_OTHER_CORE = 1e-4  # the bar
-IMPOSSIBLE_EVER = 0.15
+# A program that waits for a CPU stands still, and what is told wrong of that instant is told
+# hundreds of times: beyond this it is not one instant.
+IMPOSSIBLE_EVER = 0.03
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +60,11 @@ def test_other_core_has_next_to_no_impossible_stack(
     )
     print(interpreter.id, judgement)
     assert judgement.samples > 500
-    # 3.8 read without any check of its pairs shows 0.16.
+    # Without any check of pairs 3.8 shows 0.16, without the opcodes' classes 3.14 0.04.
     assert judgement.impossible <= IMPOSSIBLE_EVER * judgement.samples, str(judgement)
     expected = IMPOSSIBLE_OTHER_CORE * judgement.samples
     if judgement.impossible > expected + 3 * math.sqrt(expected):
-        pytest.xfail(f"the bar of 1 in 10,000 is not met yet: {judgement}")
+        pytest.xfail(f"over the bar of 1 in 10,000, in a sample so small: {judgement}")
 
 
 def test_the_judge_sees_what_cannot_be(interpreter, legal_edges):
