@@ -136,7 +136,7 @@ int pairing_saved(const struct benchmark *a, const struct benchmark *b,
 		  const struct saved_options *options, struct pairing_result *ret_result,
 		  const char **ret_reason, struct err *err)
 {
-	struct paired_estimate of_a, of_b;
+	struct paired_estimate of_a = {.pairs = 0}, of_b = {.pairs = 0};
 	size_t processes;
 	int r = pairing_not_measured(ret_result, "one side has no values", err);
 

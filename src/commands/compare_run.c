@@ -245,6 +245,19 @@ static int judge_saved(const struct benchmark *a, const struct benchmark *b,
 	return r;
 }
 
+static size_t union_size(const struct bench_results *a, const struct bench_results *b)
+{
+	size_t count = a->benchmark_count;
+
+	for (size_t i = 0; i < b->benchmark_count; i++) {
+		const struct benchmark *one = &b->benchmarks[i];
+
+		if (bench_results_find(a, one->name, one->params, one->param_count) == NULL)
+			count++;
+	}
+	return count > 0 ? count : 1;
+}
+
 static int judge_files(struct compare_plan *plan, const struct bench_results *a,
 		       const struct bench_results *b, const struct saved_options *options,
 		       struct compare_answer *answer, struct err *err)
@@ -289,8 +302,10 @@ int compare_saved(struct compare_plan *plan, const struct compare_settings *sett
 	r = bench_results_read(plan->operands[0].text, &a, &format, err);
 	if (r == 0)
 		r = bench_results_read(plan->operands[1].text, &b, &format, err);
-	if (r == 0)
+	if (r == 0) {
+		options.plan.alpha = settings->alpha / (double)union_size(a, b);
 		r = judge_files(plan, a, b, &options, ret_answer, err);
+	}
 	if (r == 0 && saved_surroundings_differ(a, b, differ, sizeof(differ))) {
 		fputs("A and B were measured with ", stderr);
 		text_write_safe(stderr, differ);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "commands/report_input.h"
@@ -24,9 +25,9 @@ static int copy_values(struct bench_run *to, const struct bench_run *from)
 	return r;
 }
 
-static int copy_benchmark(struct bench_results *to, const struct benchmark *from)
+static int copy_benchmark(struct bench_results *to, const struct benchmark *from, const char *name)
 {
-	struct benchmark *copy = bench_results_add(to, from->name, from->unit, from->kind);
+	struct benchmark *copy = bench_results_add(to, name, from->unit, from->kind);
 	int r = copy != NULL ? 0 : -ERR_MEMORY;
 
 	for (size_t i = 0; i < from->run_count && r == 0; i++) {
@@ -37,21 +38,39 @@ static int copy_benchmark(struct bench_results *to, const struct benchmark *from
 	return r;
 }
 
-/* All benchmarks of one side in one file. */
+/* What was not measured is not left out: it would look as if nobody had asked for it. */
+static int add_failed(struct bench_results *to, const struct comparison_row *row)
+{
+	struct benchmark *copy = bench_results_add(to, row->name, "s", BENCH_TIME);
+
+	if (copy == NULL)
+		return -ERR_MEMORY;
+	copy->failure = mem_copy_text(row->result->failure != NULL ? row->result->failure
+								   : "it was not measured");
+	return copy->failure != NULL ? 0 : -ERR_MEMORY;
+}
+
+/* All benchmarks of one side in one file, each by the clock that was compared. */
 static int join_side(const struct compare_answer *answer, int side, struct bench_results *all)
 {
+	bool facts = false;
 	int r = 0;
 
 	for (size_t i = 0; i < answer->count && r == 0; i++) {
 		const struct pairing_result *result = &answer->results[i];
 		const struct bench_results *one = side == 0 ? result->a : result->b;
+		size_t clock = result->metric == PAIR_CPU ? 1 : 0;
 
-		if (one == NULL)
+		if (one == NULL || result->failure != NULL || result->pair_count == 0 ||
+		    one->benchmark_count <= clock) {
+			r = add_failed(all, &answer->rows[i]);
 			continue;
-		for (size_t fact = 0; i == 0 && fact < one->fact_count && r == 0; fact++)
-			r = bench_results_fact(all, one->facts[fact].name, one->facts[fact].value);
-		for (size_t at = 0; at < one->benchmark_count && r == 0; at++)
-			r = copy_benchmark(all, &one->benchmarks[at]);
+		}
+		for (size_t at = 0; at < one->fact_count && r == 0 && !facts; at++)
+			r = bench_results_fact(all, one->facts[at].name, one->facts[at].value);
+		facts = true;
+		if (r == 0)
+			r = copy_benchmark(all, &one->benchmarks[clock], one->benchmarks[0].name);
 	}
 	return r;
 }

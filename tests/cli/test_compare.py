@@ -102,35 +102,41 @@ def test_the_saved_sides_of_a_comparison_are_pairs_still(two_files):
     assert rows["bench_loop"]["pairs"] == before["bench_loop"]["pairs"]
 
 
-def at_another_time(path, target, runs=None):
-    """The same file as if measured an hour later: its runs are nobody's pairs."""
+def loop_alone(path, target, later_s=0, runs=None):
+    """bench_loop of a file, as if it had been measured later: then its runs are nobody's pairs."""
     page = json.loads(path.read_text())
-    for benchmark in page["benchmarks"]:
-        benchmark["runs"] = benchmark["runs"][:runs]
-        for run in benchmark["runs"]:
-            run["start_s"] += 3600
-            run["seed"] += 1
+    page["benchmarks"] = [one for one in page["benchmarks"] if one["name"] == "bench_loop"]
+    (benchmark,) = page["benchmarks"]
+    benchmark["runs"] = benchmark["runs"][:runs]
+    for run in benchmark["runs"]:
+        run["start_s"] += later_s
+        run["seed"] += 1 if later_s else 0
     target.write_text(json.dumps(page))
     return target
 
 
 def test_results_of_two_times_carry_no_verdict_by_themselves(two_files, tmp_path):
-    folder, _ = two_files
-    a, b = folder / "saved/a.json", at_another_time(folder / "saved/b.json", tmp_path / "b.json")
+    saved = two_files[0] / "saved"
+    a = loop_alone(saved / "a.json", tmp_path / "a.json")
+    b = loop_alone(saved / "b.json", tmp_path / "b.json", 3600)
     status, rows, _, stderr = answer(a, b)
-    assert status == 9
-    assert rows["bench_loop"]["verdict"] == "cannot-tell"
+    assert (status, rows["bench_loop"]["verdict"]) == (9, "cannot-tell")
     assert rows["bench_loop"]["ratio"] > 2
     assert "different times" in stderr
     # What the user knows of the machine makes it one.
     status, rows, _, _ = answer("--drift", "20", a, b)
-    assert rows["bench_loop"]["verdict"] == "regression"
-    assert status == 1
+    assert (status, rows["bench_loop"]["verdict"]) == (1, "regression")
     # One process each says nothing of how processes vary, whatever the machine does.
-    one = at_another_time(folder / "saved/b.json", tmp_path / "one.json", 1)
+    one = loop_alone(saved / "b.json", tmp_path / "one.json", 3600, 1)
     status, rows, _, stderr = answer("--drift", "0", a, one)
-    assert rows["bench_loop"]["verdict"] == "cannot-tell"
+    assert (status, rows["bench_loop"]["verdict"]) == (9, "cannot-tell")
     assert "processes vary" in stderr
+
+
+def test_what_was_not_measured_stays_so_in_what_is_saved(two_files):
+    saved = two_files[0] / "saved"
+    _, rows, _, _ = answer(saved / "a.json", saved / "b.json")
+    assert rows["bench_gone"]["verdict"] == "not-measured"
 
 
 def test_less_work_is_an_improvement_and_no_failure(python):
@@ -147,7 +153,9 @@ def test_the_same_twice_is_no_difference(python):
                                 "--statement", LINE % 2000, LINE % 2000)  # fmt: skip
     (row,) = rows.values()
     assert (status, row["verdict"]) in ((0, "pass"), (9, "cannot-tell"))
-    assert row["counters"]["calls"]["differs"] is False
+    counted = {counter["name"]: counter for counter in row["counters"]}
+    assert counted["calls"]["a"] == counted["calls"]["b"]
+    assert counted["calls"]["differs"] is False
 
 
 def test_a_sleep_is_seen_though_it_takes_no_cpu(python):
