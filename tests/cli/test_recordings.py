@@ -144,7 +144,7 @@ def test_a_full_disk_is_said_and_what_fits_is_kept(pyrometer, python, tmp_path):
         pytest.skip("no mount here")
     try:
         stacks = cli.target("cli_many_stacks.py")
-        args = ["record", "--rate", "2000", "-o", disk / "x.pyro", "--", python, stacks, 4]
+        args = ["record", "--rate", "2000", "-o", disk / "x.pyro", "--", python, stacks, 6]
         result = pyrometer(*args, cwd=str(tmp_path))
         assert result.rc in (0, 125), result
         said = result.stderr[result.stderr.index("pyrometer: ") :].splitlines()[:3]

@@ -1,4 +1,5 @@
-"""Fills a recording: ever new stacks and lines in several threads, for SECONDS."""
+"""Fills a recording: ever new stacks and lines in several threads, for SECONDS of CPU time, so that
+a busy machine gives no fewer."""
 
 import os
 import sys
@@ -20,8 +21,8 @@ def make(count):
 
 
 def work(call, seconds, choice):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
         choice = choice * 1103515245 + 12345 & 0x7FFFFFFF
         call(choice % 40, choice)
 
