@@ -92,6 +92,18 @@ class Record:
     ).split()
 
 
+def taken_from(waiting):
+    """All items of a list to which other threads append."""
+    taken = []
+    while waiting:
+        try:
+            taken.append(waiting.pop())
+        except IndexError:
+            break
+    taken.reverse()
+    return taken
+
+
 class Out:
     """Where records go: a descriptor that is ours as long as it is the same file."""
 
@@ -105,7 +117,7 @@ class Out:
         self.waiting.append("\t".join(map(quoted, fields)))
 
     def flush(self):
-        lines, self.waiting = self.waiting, []
+        lines = taken_from(self.waiting)
         if not lines or self.descriptor < 0:
             return
         data = ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
@@ -780,8 +792,7 @@ def write_record(record, kind, path):
 
 
 def write_finished():
-    todo, finished[:] = finished[:], []
-    for record, (kind, path) in todo:
+    for record, (kind, path) in taken_from(finished):
         write_record(record, kind, path)
     out.flush()
 

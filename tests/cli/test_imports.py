@@ -297,6 +297,21 @@ def test_lazy_imports_are_told_at_their_first_use(interpreters, pyrometer, tmp_p
     assert not any(other["lazy"] for other in answer["imports"] if other["name"] != "shop_later")
 
 
+def test_imports_in_many_threads_are_all_told(tmp_path):
+    names = ["in_thread_%d" % i for i in range(48)]
+    for name in names:
+        (tmp_path / (name + ".py")).write_text("import time\ntime.sleep(0.001)\n")
+    script = tmp_path / "threads.py"
+    script.write_text("import threading\n"
+                      "threads = [threading.Thread(target=__import__, args=(n,)) for n in %r * 2]\n"
+                      "for thread in threads: thread.start()\n"
+                      "for thread in threads: thread.join()\n" % names)
+    _, answer = measure(cli_pyrometer, tmp_path, [], python_command(str(script)))
+    rows = by_name(answer)
+    assert set(names) <= set(rows)
+    assert all(rows[name]["when"] == "first-use" for name in names)
+
+
 def test_moving_an_import_moves_its_cost_and_no_more(tmp_path):
     """The same module, at the start and in a function: the sum of both is told."""
     (tmp_path / "slow_part.py").write_text("import time\ntime.sleep(0.05)\n")
