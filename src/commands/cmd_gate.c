@@ -239,6 +239,14 @@ static bool asks_results(const struct gate *gate)
 	return false;
 }
 
+static bool asks_pairs(const struct gate *gate)
+{
+	for (size_t i = 0; i < gate->budgets->count; i++)
+		if (budget_is_relative(&gate->budgets->items[i]))
+			return gate->relative_in_pairs;
+	return false;
+}
+
 static int nothing_to_judge(const char *path, struct err *err)
 {
 	int r = err_set(err, ERR_NOT_MEASURED, "there is nothing to hold to the budgets");
@@ -281,7 +289,7 @@ static int judge_pairs(const struct gate_options *options, const struct gate_mea
 	const char *against =
 	    options->baseline != NULL ? options->baseline : gate->budgets->baseline;
 
-	if (!gate->relative_in_pairs)
+	if (!asks_pairs(gate))
 		return 0;
 	if (measuring->benchmark_count == 0)
 		return nothing_to_judge(gate->budgets->path, err);

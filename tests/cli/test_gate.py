@@ -474,18 +474,73 @@ def git(folder, *args):
                    cwd=str(folder), check=True, stdout=subprocess.DEVNULL)
 
 
-def test_a_revision_is_a_baseline(gate, tmp_path):
-    """Work is counted: the working tree does three times that of the revision."""
+GUIDE = os.path.join(cli.REPOSITORY, "docs", "guide", "ci")
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A repository whose working tree does three times the work of its revision: counted."""
     (tmp_path / "bench_it.py").write_text("import work\ndef bench_it():\n    return work.work()\n")
     (tmp_path / "work.py").write_text("def work():\n    return sum(i * i for i in range(3000))\n")
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", "bench_it.py", "work.py")
     git(tmp_path, "commit", "-q", "-m", "first")
     (tmp_path / "work.py").write_text("def work():\n    return sum(i * i for i in range(9000))\n")
-    text = table("bench_it.py::bench_it", slower="50%") + table("bench_it.py::gone", slower="50%")
-    result = gate(text, "bench_it.py", "--baseline", "rev:HEAD", "--time-limit", "300", "--json", "--python", sys.executable)
-    found = {row["benchmark"]: row for row in rows(result)}
-    assert result.rc == FAIL, result.stdout + result.stderr
-    assert found["bench_it.py::bench_it"]["verdict"] == "fail"
-    assert 1.5 < found["bench_it.py::bench_it"]["value"] < 2.5
-    assert found["bench_it.py::gone"]["verdict"] == "not-measured"
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "pyrometer").symlink_to(cli.PROGRAM)
+    (folder / "python3").symlink_to(sys.executable)
+    return tmp_path
+
+
+def in_project(project, *argv, **variables):
+    env = cli.environment(PATH="%s:%s" % (project / "bin", os.environ["PATH"]), XDG_CACHE_HOME=str(project / "cache"),
+                          **variables)
+    return subprocess.run(argv, cwd=str(project), env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True, timeout=400)
+
+
+def test_the_guides_workflow_holds_a_pull_request_to_its_base(project):
+    """The workflow's own command, with the variables that GitHub would set."""
+    with open(os.path.join(GUIDE, "performance.yml")) as file:
+        command = re.findall(r"^ +run: (pyrometer gate .*)$", file.read(), re.M)[-1]
+    (project / "pyproject.toml").write_text(
+        '[tool.pyrometer.budgets]\nbenchmarks = ["bench_it.py"]\n' + table("bench_it.py::bench_it", slower="50%") +
+        table("bench_it.py::gone", slower="50%"))
+    base = subprocess.run(["git", "rev-parse", "HEAD"], cwd=str(project), stdout=subprocess.PIPE, check=True,
+                          universal_newlines=True).stdout.strip()
+    summary = project / "summary.md"
+    ended = in_project(project, "bash", "-ec", command + " --time-limit 300", BASE=base,
+                       GITHUB_STEP_SUMMARY=str(summary))
+    assert ended.returncode == FAIL, ended.stdout + ended.stderr
+    found = {properties["title"]: (kind, message) for kind, properties, message in annotations(ended.stdout)}
+    kind, message = found["fail: bench_it.py::bench_it"]
+    assert kind == "error" and 100 < float(re.search(r"slower \+([\d.]+) %", message).group(1)) < 400
+    assert "neither side has such a benchmark" in found["not measured: bench_it.py::gone"][1]
+    assert "1 of 2 budgets is not met, 1 not measured" in summary.read_text()
+
+
+@pytest.mark.parametrize("name, limits, status", [
+    ("import:work", {"banned": ["decimal"]}, 0),
+    ("import:json", {"banned": ["re"]}, FAIL),
+    ("import:no_such_module_here", {"banned": ["re"]}, 0),  # not measured: CI decides
+    ("import:json", {"bans": ["re"]}, USAGE),
+])
+def test_the_guides_hook_holds_back_what_is_surely_over(project, name, limits, status):
+    (project / "pyproject.toml").write_text(table(name, **limits))
+    ended = in_project(project, os.path.join(GUIDE, "pre-commit.sh"), PYTHONPATH=str(project))
+    assert ended.returncode == status, ended.stderr
+    assert ended.stdout == "" and ("CI will decide" in ended.stderr) == ("no_such" in name)
+
+
+def test_noise_is_told_and_kept(pyrometer, tmp_path):
+    """Whatever the machine is like, the figures must fit one another and the file be gate's."""
+    result = pyrometer("doctor", "--noise", "-d", "1", "--json", "-o", "n.json", "--python", sys.executable,
+                       cwd=str(tmp_path), timeout=300)
+    if result.rc == NOT_MEASURED:  # no pair within a second: that is said too
+        assert "noise was not measured" in result.stderr and not (tmp_path / "n.json").exists()
+        return
+    document = json.loads(result.stdout)
+    assert document == json.loads((tmp_path / "n.json").read_text())
+    assert result.rc == (7 if document["noise_floor"] is None else 0), result.stderr
+    assert document["equal"]["pairs"] >= 1 and document["host"] == os.uname().nodename
