@@ -227,7 +227,7 @@ static int python_of(struct compare_plan *plan, const struct compare_arguments *
 }
 
 static int surroundings(struct compare_plan *plan, const struct compare_arguments *arguments,
-			int side, struct worker_spec specs[2], struct err *err)
+			int side, struct worker_spec *specs, struct err *err)
 {
 	struct worker_spec spec = {.cpu = -1,
 				   .gc_disabled = arguments->gc_disabled,
@@ -304,7 +304,7 @@ static int check_operands(const struct compare_plan *plan, int operand_count, st
 
 static int add_targets(struct compare_plan *plan, const struct compare_arguments *arguments,
 		       const struct operand_reading *reading, int count, char **texts,
-		       const struct worker_spec base[2], struct err *err)
+		       const struct worker_spec *base, struct err *err)
 {
 	int r = 0;
 

@@ -56,10 +56,10 @@ int compare_plan_add(struct compare_plan *plan, const char *name, const char *un
 const char *compare_plan_text(struct compare_plan *plan, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The items of one target, measured in both surroundings, or of two targets against each other;
- * base: the surroundings of A and B. */
+/* The items of one target, measured in both surroundings, or of two targets against each other.
+ * targets and base (the surroundings) are two each, A and B. */
 int compare_targets_add(struct compare_plan *plan, const struct compare_arguments *arguments,
-			const struct operand targets[2], const struct worker_spec base[2],
+			const struct operand *targets, const struct worker_spec *base,
 			bool prefix_names, struct err *err);
 
 #endif

@@ -172,7 +172,7 @@ static bool is_wanted(const struct operand *operand, const char *select, const c
 }
 
 static int add_listed(struct compare_plan *plan, const struct listed_benchmark *listed,
-		      const bool has[2], const struct worker_spec base[2], const char *shown,
+		      const bool has[2], const struct worker_spec *base, const char *shown,
 		      struct err *err)
 {
 	struct worker_spec specs[2] = {base[0], base[1]};
@@ -191,7 +191,7 @@ static int add_listed(struct compare_plan *plan, const struct listed_benchmark *
 }
 
 static int add_union(struct compare_plan *plan, const struct compare_arguments *arguments,
-		     const struct operand targets[2], const struct worker_spec specs[2],
+		     const struct operand *targets, const struct worker_spec *specs,
 		     const struct listed listed[2], const char *shown, struct err *err)
 {
 	int r = 0;
@@ -214,7 +214,7 @@ static int add_union(struct compare_plan *plan, const struct compare_arguments *
 }
 
 static int add_files(struct compare_plan *plan, const struct compare_arguments *arguments,
-		     const struct operand targets[2], const struct worker_spec base[2],
+		     const struct operand *targets, const struct worker_spec *base,
 		     bool prefix_names, struct err *err)
 {
 	struct worker_spec specs[2] = {base[0], base[1]};
@@ -270,7 +270,7 @@ static int command_words(struct compare_plan *plan, const struct compare_argumen
 }
 
 int compare_targets_add(struct compare_plan *plan, const struct compare_arguments *arguments,
-			const struct operand targets[2], const struct worker_spec base[2],
+			const struct operand *targets, const struct worker_spec *base,
 			bool prefix_names, struct err *err)
 {
 	struct worker_spec specs[2] = {base[0], base[1]};
