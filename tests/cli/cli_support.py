@@ -18,7 +18,8 @@ PROGRAM = os.path.abspath(
     os.environ.get("PYROMETER") or os.path.join(REPOSITORY, "build", "pyrometer")
 )
 COMMANDS = (
-    "run record report export diff compare dump doctor config help completions man".split()
+    "run record report export diff bench compare gate imports ledger dump doctor config help "
+    "completions man".split()
 )
 DEADLINE_S = 40
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
