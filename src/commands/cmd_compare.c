@@ -78,7 +78,7 @@ static const struct option compare_options[] = {
      NO_SET,
      .value_name = "DIR",
      .help = "Where Python looks for modules, from each side's own folder; by default, of "
-	     "revisions, `src` where there is one."},
+	     "revisions, their `src` and their root."},
     {.name = "prepare",
      .type = OPTION_TEXT,
      WHAT(prepare),

@@ -15,7 +15,7 @@
 #define TEXTS_MAX (16u << 20)
 #define ITEMS_MAX 10000
 #define TEXT_MAX 8192
-#define DEFAULT_SOURCE_FOLDER "src"
+#define SOURCE_FOLDER "src"
 
 const char *compare_plan_text(struct compare_plan *plan, const char *format, ...)
 {
@@ -146,33 +146,49 @@ static bool is_folder(const char *path)
 	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* PYTHONPATH of one side: --path in its tree, or src/ where there is one; then the user's own. */
+static bool is_relative(const char *path)
+{
+	return path[0] != '/';
+}
+
+/* One folder more behind PYTHONPATH=; *text is NULL from the first failure on. */
+static void add_folder(struct compare_plan *plan, const char **text, const char *root,
+		       const char *folder)
+{
+	bool first = *text != NULL && (*text)[strlen(*text) - 1] == '=';
+	bool within = folder[0] != '\0' && is_relative(folder);
+
+	if (*text != NULL)
+		*text =
+		    compare_plan_text(plan, "%s%s%s%s%s", *text, first ? "" : ":",
+				      is_relative(folder) ? root : "", within ? "/" : "", folder);
+}
+
+/* PYTHONPATH of one side: --path from its folder, or of a revision its src/ and its root, ahead of
+ * what is installed (perhaps from the user's own tree); then the user's own. */
 static int python_path(struct compare_plan *plan, const struct compare_arguments *arguments,
-		       const char *root, const char **ret_variable, struct err *err)
+		       int side, const char *root, const char **ret_variable, struct err *err)
 {
 	const char *own = getenv("PYTHONPATH"), *text = "PYTHONPATH=";
-	size_t parts = 0;
+	const struct revision_tree *tree = plan->trees[side];
 
-	for (size_t i = 0; i < arguments->path.count && text != NULL; i++) {
-		const char *folder = arguments->path.items[i];
-		bool absolute = folder[0] == '/';
+	*ret_variable = NULL;
+	if (arguments->path.count == 0 && tree == NULL)
+		return 0;
+	for (size_t i = 0; i < arguments->path.count; i++)
+		add_folder(plan, &text, root, arguments->path.items[i]);
+	if (arguments->path.count == 0) {
+		const char *source = compare_plan_text(plan, "%s/" SOURCE_FOLDER, tree->path);
 
-		text = compare_plan_text(plan, "%s%s%s%s%s", text, parts++ > 0 ? ":" : "",
-					 absolute ? "" : root, absolute ? "" : "/", folder);
+		if (source != NULL && is_folder(source))
+			add_folder(plan, &text, tree->path, SOURCE_FOLDER);
+		add_folder(plan, &text, tree->path, "");
 	}
-	if (arguments->path.count == 0 && plan->trees[0] != NULL) {
-		const char *folder = compare_plan_text(plan, "%s/" DEFAULT_SOURCE_FOLDER, root);
-
-		if (folder != NULL && text != NULL && is_folder(folder)) {
-			text = compare_plan_text(plan, "%s%s", text, folder);
-			parts++;
-		}
-	}
-	if (text != NULL && own != NULL && own[0] != '\0' && parts > 0)
-		text = compare_plan_text(plan, "%s:%s", text, own);
+	if (own != NULL && own[0] != '\0')
+		add_folder(plan, &text, "", own);
 	if (text == NULL)
 		return no_memory(err);
-	*ret_variable = parts > 0 ? text : NULL;
+	*ret_variable = text;
 	return 0;
 }
 
@@ -185,7 +201,7 @@ static int environment_of(struct compare_plan *plan, const struct compare_argume
 	    arena_alloc(&plan->arena, (arguments->environment.count + 3) * sizeof(*list));
 	const char *path = NULL;
 	size_t count = 0;
-	int r = python_path(plan, arguments, root, &path, err);
+	int r = python_path(plan, arguments, side, root, &path, err);
 
 	if (r < 0)
 		return r;

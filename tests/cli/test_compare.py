@@ -301,6 +301,26 @@ def test_the_working_tree_is_a_side_too(repository, python):
     assert state(repository) == before
 
 
+def test_each_revision_loads_its_own_modules_wherever_one_stands(repository, python):
+    """Not those of the working tree, though PYTHONPATH names them; src/ and the root are found."""
+    git(repository, "checkout", "-q", "--", "orders.py")
+    (repository / "src").mkdir()
+    (repository / "sub").mkdir()
+    for number in (5, 10):
+        write(repository / "src" / "inner.py", "NUMBER = %d\n" % number)
+        write(repository / "sub" / "bench_sub.py",
+              "import inner, orders\ndef track_number():\n    orders.work()\n"
+              "    return inner.NUMBER\n")  # fmt: skip
+        git(repository, "add", "-A")
+        git(repository, "commit", "-q", "-m", str(number))
+    status, rows, _, _ = answer(
+        "--python", python, "rev:HEAD~1", "rev:HEAD", "bench_sub.py",
+        cwd=str(repository / "sub"), env={"PYTHONPATH": str(repository / "src")},
+    )  # fmt: skip
+    assert (status, rows["track_number"]["verdict"]) == (1, "regression")
+    assert rows["track_number"]["ratio"] == pytest.approx(2)
+
+
 def test_ctrl_c_leaves_no_worktree(repository, python, tmp_path):
     before = state(repository)
     (tmp_path / "t").mkdir()
