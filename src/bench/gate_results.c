@@ -52,32 +52,45 @@ void gate_judge_limit(struct gate *gate, struct gate_row *row, bool at_least)
 /* --- numbers of processes
  * -------------------------------------------------------------------------- */
 
-/* One number a process; NaN: it has none. */
-static double number_of(const struct bench_run *run, const struct budget *budget)
+static int number_of_values(const struct bench_run *run, const struct budget *budget,
+			    double *ret_number)
 {
 	struct summary summary;
-	double *sorted, value = NAN;
+	double *sorted;
+	int r = summary_of(run->values, run->value_count, &summary);
 
-	if (budget->metric == BUDGET_CPU || budget->metric == BUDGET_MORE_CPU)
-		return run->counters.cpu_s;
-	if (budget->metric == BUDGET_PEAK_MEMORY || budget->metric == BUDGET_MORE_MEMORY)
-		return run->counters.peak_rss_bytes != UINT64_MAX
-			   ? (double)run->counters.peak_rss_bytes
-			   : NAN;
-	if (run->value_count == 0 || summary_of(run->values, run->value_count, &summary) < 0)
-		return NAN;
-	if (budget->metric == BUDGET_MEAN)
-		return summary.mean;
-	if (budget->metric == BUDGET_THROUGHPUT)
-		return summary.mean > 0 ? 1 / summary.mean : NAN;
-	sorted = mem_alloc(run->value_count * sizeof(*sorted));
-	if (sorted != NULL) {
-		memcpy(sorted, run->values, run->value_count * sizeof(*sorted));
-		sort_numbers(sorted, run->value_count);
-		value = quantile_sorted(sorted, run->value_count, budget->quantile);
-		mem_free(sorted);
+	if (r < 0)
+		return r;
+	if (budget->metric == BUDGET_MEAN) {
+		*ret_number = summary.mean;
+		return 0;
 	}
-	return value;
+	if (budget->metric == BUDGET_THROUGHPUT) {
+		*ret_number = summary.mean > 0 ? 1 / summary.mean : NAN;
+		return 0;
+	}
+	sorted = mem_alloc(run->value_count * sizeof(*sorted));
+	if (sorted == NULL)
+		return -ERR_MEMORY;
+	memcpy(sorted, run->values, run->value_count * sizeof(*sorted));
+	sort_numbers(sorted, run->value_count);
+	*ret_number = quantile_sorted(sorted, run->value_count, budget->quantile);
+	mem_free(sorted);
+	return 0;
+}
+
+/* One number a process; NaN: it has none. -ERR_MEMORY; -ERR_USAGE: values that are no numbers. */
+static int number_of(const struct bench_run *run, const struct budget *budget, double *ret_number)
+{
+	*ret_number = NAN;
+	if (budget->metric == BUDGET_CPU || budget->metric == BUDGET_MORE_CPU)
+		*ret_number = run->counters.cpu_s;
+	else if ((budget->metric == BUDGET_PEAK_MEMORY || budget->metric == BUDGET_MORE_MEMORY) &&
+		 run->counters.peak_rss_bytes != UINT64_MAX)
+		*ret_number = (double)run->counters.peak_rss_bytes;
+	else if (budget->metric <= BUDGET_THROUGHPUT && run->value_count > 0)
+		return number_of_values(run, budget, ret_number);
+	return 0;
 }
 
 static int numbers_of(const struct benchmark *benchmark, const struct budget *budget,
@@ -89,10 +102,13 @@ static int numbers_of(const struct benchmark *benchmark, const struct budget *bu
 	if (numbers == NULL)
 		return no_memory(err);
 	for (size_t i = 0; i < benchmark->run_count; i++) {
-		double number = number_of(&benchmark->runs[i], budget);
+		int r = number_of(&benchmark->runs[i], budget, &numbers[count]);
 
-		if (isfinite(number))
-			numbers[count++] = number;
+		if (r == -ERR_MEMORY) {
+			mem_free(numbers);
+			return no_memory(err);
+		}
+		count += r == 0 && isfinite(numbers[count]);
 	}
 	*ret_numbers = numbers;
 	*ret_count = count;
@@ -119,19 +135,18 @@ static double extreme_of(const double *numbers, size_t count, bool least)
 }
 
 /* A process has few values beyond a high percentile: over all processes there are more. */
-static double pooled_of(const struct benchmark *benchmark, const struct budget *budget)
+static int pooled_of(const struct benchmark *benchmark, const struct budget *budget,
+		     double *ret_value, struct err *err)
 {
-	double *values, value = NAN;
+	double *values;
 	size_t count;
 
 	if (benchmark_values(benchmark, &values, &count) < 0)
-		return NAN;
-	if (count > 0) {
-		sort_numbers(values, count);
-		value = quantile_sorted(values, count, budget->quantile);
-	}
+		return no_memory(err);
+	sort_numbers(values, count);
+	*ret_value = quantile_sorted(values, count, budget->quantile);
 	mem_free(values);
-	return value;
+	return 0;
 }
 
 static int measure(struct gate *gate, const struct benchmark *benchmark, struct gate_row *row,
@@ -153,10 +168,11 @@ static int measure(struct gate *gate, const struct benchmark *benchmark, struct 
 		row->verdict = row->value > budget->limit ? GATE_FAIL : GATE_PASS;
 	} else {
 		r = paired_estimate_of(numbers, count, 0.95, 0, &estimate, err);
+		if (r == 0)
+			row->value = estimate.location;
+		if (r == 0 && budget->metric == BUDGET_QUANTILE)
+			r = pooled_of(benchmark, budget, &row->value, err);
 		if (r == 0) {
-			row->value = budget->metric == BUDGET_QUANTILE
-					 ? pooled_of(benchmark, budget)
-					 : estimate.location;
 			/* The interval is about the middle process; the figure is shown with it. */
 			row->low = fmin(estimate.low, row->value);
 			row->high = fmax(estimate.high, row->value);
@@ -178,9 +194,11 @@ static int benchmark_of_counters(struct bench_results *scratch, const struct ben
 	struct benchmark *copy = bench_results_add(scratch, from->name, "x", from->kind);
 
 	for (size_t i = 0; copy != NULL && i < from->run_count; i++) {
-		double number = number_of(&from->runs[i], budget);
 		struct bench_run *run;
+		double number;
 
+		if (number_of(&from->runs[i], budget, &number) == -ERR_MEMORY)
+			return -ERR_MEMORY;
 		if (!isfinite(number))
 			continue;
 		run = benchmark_add_run(copy);

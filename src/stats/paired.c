@@ -100,6 +100,8 @@ int paired_estimate_of(const double *log_ratios, size_t n, double confidence, ui
 	if (r < 0)
 		return r;
 	estimate.spread = robust_spread(log_ratios, n);
+	if (n > 1 && isnan(estimate.spread))
+		return err_set(err, ERR_MEMORY, "no memory to compare pairs");
 	*ret_estimate = estimate;
 	return 0;
 }

@@ -275,7 +275,7 @@ static void fixed_coverage(long runs)
 
 static void stopped_coverage(long runs)
 {
-	static const double effects[] = {0, 0.02, 0.05};
+	static const double effects[] = {0, 0.02};
 	static const struct shape *const stopped[] = {&shapes[0], &shapes[1], &shapes[3]};
 	const struct sequential_plan plan = {
 	    .alpha = 0.002, .power = 0.9, .tolerance = 0.02, .pairs_max = 50};

@@ -54,7 +54,7 @@ def test_equal_programs_give_no_verdict(program):
 
 def test_a_test_without_spending_is_caught(program):
     """Looking again and again with a test made for one look (5 %) cries wolf: the simulation shows it."""
-    row = figures(program, "peeking", 1000)["peeking"]
+    row = figures(program, "peeking", 300)["peeking"]
     assert row["wrong"] > 0.15 * row["runs"]
 
 
@@ -72,7 +72,7 @@ def test_intervals_cover_at_a_fixed_number_of_pairs(program):
 
 def test_intervals_cover_where_the_test_stopped(program):
     rows = figures(program, "stopped", 2000)
-    assert len(rows) == 9
+    assert len(rows) == 6
     for name, row in rows.items():
         assert row["runs"] >= 2000
         assert row["covered"] >= 0.95 * row["runs"], name
