@@ -2,25 +2,26 @@
  * the line of the caller may differ between samples of one call. */
 #include "analysis/torn_shares.h"
 
-#include <math.h>
-
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/hash_map.h"
 
 struct torn_group {
 	double torn_ns, known_ns;
+	double torn_count, known_count;
 };
 
 struct torn_groups {
 	struct u64_map index; /* (callers' stack << 32 | function) → group */
 	struct torn_group *groups;
 	size_t count, capacity;
-	double *below_ns; /* by stack: on it and on all below it */
-	double *scale;	  /* by stack */
+	/* By stack: on all below it; what it and all below it are multiplied by. */
+	double *below_ns, *below_count, *scale, *count_scale;
 };
 
-static bool is_torn_leaf(const struct profile *profile, uint32_t stack)
+/* Of its own weight nothing more is known; what lies below such a frame is known, like that of any
+ * other callee. */
+static bool is_torn(const struct profile *profile, uint32_t stack)
 {
 	return profile->frames[profile->stacks[stack].frame.v].kind == FRAME_TORN &&
 	       profile->stacks[stack].parent.v != 0;
@@ -33,7 +34,7 @@ static uint64_t group_key(const struct profile *profile, uint32_t caller)
 	return (uint64_t)stack->parent.v << 32 | profile->frames[stack->frame.v].function.v;
 }
 
-static int add_torn(struct torn_groups *torn, uint64_t key, double weight_ns)
+static int add_torn(struct torn_groups *torn, uint64_t key, double weight_ns, uint64_t count)
 {
 	uint64_t index;
 	int result;
@@ -44,12 +45,13 @@ static int add_torn(struct torn_groups *torn, uint64_t key, double weight_ns)
 		if (result < 0)
 			return result;
 		index = torn->count++;
-		torn->groups[index] = (struct torn_group){0, 0};
+		torn->groups[index] = (struct torn_group){0};
 		result = u64_map_put(&torn->index, key, index);
 		if (result < 0)
 			return result;
 	}
 	torn->groups[index].torn_ns += weight_ns;
+	torn->groups[index].torn_count += (double)count;
 	return 0;
 }
 
@@ -67,11 +69,13 @@ static int find_groups(struct torn_groups *torn, struct stack_weights *weights,
 		       const struct profile *profile)
 {
 	for (uint32_t i = weights->stack_count; i-- > 1;) {
-		torn->below_ns[i] += weights->self_ns[i];
-		torn->below_ns[profile->stacks[i].parent.v] += torn->below_ns[i];
-		if (weights->self_ns[i] > 0 && is_torn_leaf(profile, i)) {
-			int result = add_torn(torn, group_key(profile, profile->stacks[i].parent.v),
-					      weights->self_ns[i]);
+		uint32_t parent = profile->stacks[i].parent.v;
+
+		torn->below_ns[parent] += torn->below_ns[i] + weights->self_ns[i];
+		torn->below_count[parent] += torn->below_count[i] + (double)weights->self_count[i];
+		if (weights->self_ns[i] > 0 && is_torn(profile, i)) {
+			int result = add_torn(torn, group_key(profile, parent), weights->self_ns[i],
+					      weights->self_count[i]);
 			if (result < 0)
 				return result;
 		}
@@ -79,33 +83,48 @@ static int find_groups(struct torn_groups *torn, struct stack_weights *weights,
 	return 0;
 }
 
-/* Callers have smaller ids: their scale is known before that of what they call. */
-static void share_out(struct torn_groups *torn, struct stack_weights *weights,
+static void sum_known(struct torn_groups *torn, const struct stack_weights *weights,
 		      const struct profile *profile)
 {
 	for (uint32_t i = 1; i < weights->stack_count; i++) {
 		struct torn_group *group = group_of(torn, profile, profile->stacks[i].parent.v);
 
-		if (group && !is_torn_leaf(profile, i))
-			group->known_ns += torn->below_ns[i];
-	}
-	torn->scale[0] = 1;
-	for (uint32_t i = 1; i < weights->stack_count; i++) {
-		const struct torn_group *group =
-		    group_of(torn, profile, profile->stacks[i].parent.v);
-		double scale = torn->scale[profile->stacks[i].parent.v];
-
-		if (group && group->known_ns > 0) {
-			if (is_torn_leaf(profile, i)) {
-				weights->torn_shared_ns += weights->self_ns[i];
-				scale = 0;
-			} else {
-				scale *= 1 + group->torn_ns / group->known_ns;
-			}
+		if (!group)
+			continue;
+		group->known_ns += torn->below_ns[i];
+		group->known_count += torn->below_count[i];
+		if (!is_torn(profile, i)) {
+			group->known_ns += weights->self_ns[i];
+			group->known_count += (double)weights->self_count[i];
 		}
-		torn->scale[i] = scale;
-		weights->self_ns[i] *= scale;
-		weights->self_count[i] = (uint64_t)llround((double)weights->self_count[i] * scale);
+	}
+}
+
+/* Callers have smaller ids: their scale is known before that of what they call. */
+static void share_out(struct torn_groups *torn, struct stack_weights *weights,
+		      const struct profile *profile)
+{
+	sum_known(torn, weights, profile);
+	torn->scale[0] = torn->count_scale[0] = 1;
+	for (uint32_t i = 1; i < weights->stack_count; i++) {
+		uint32_t parent = profile->stacks[i].parent.v;
+		const struct torn_group *group = group_of(torn, profile, parent);
+
+		torn->scale[i] = torn->scale[parent];
+		torn->count_scale[i] = torn->count_scale[parent];
+		if (group && group->known_ns > 0) {
+			if (is_torn(profile, i)) {
+				weights->torn_shared_ns += weights->self_ns[i];
+				weights->self_ns[i] = 0;
+				weights->self_count[i] = 0;
+			}
+			torn->scale[i] *= 1 + group->torn_ns / group->known_ns;
+			if (group->known_count > 0)
+				torn->count_scale[i] *= 1 + group->torn_count / group->known_count;
+		}
+		weights->self_ns[i] *= torn->scale[i];
+		weights->self_count[i] =
+		    (uint64_t)((double)weights->self_count[i] * torn->count_scale[i] + 0.5);
 	}
 }
 
@@ -118,8 +137,10 @@ int torn_shares_apply(struct stack_weights *weights, const struct profile *profi
 		return 0;
 	u64_map_init(&torn.index, SIZE_MAX / 64);
 	torn.below_ns = mem_zalloc(weights->stack_count, sizeof(double));
+	torn.below_count = mem_zalloc(weights->stack_count, sizeof(double));
 	torn.scale = mem_zalloc(weights->stack_count, sizeof(double));
-	if (!torn.below_ns || !torn.scale)
+	torn.count_scale = mem_zalloc(weights->stack_count, sizeof(double));
+	if (!torn.below_ns || !torn.below_count || !torn.scale || !torn.count_scale)
 		result = -ERR_MEMORY;
 	if (result == 0)
 		result = find_groups(&torn, weights, profile);
@@ -128,6 +149,8 @@ int torn_shares_apply(struct stack_weights *weights, const struct profile *profi
 	u64_map_release(&torn.index);
 	mem_free(torn.groups);
 	mem_free(torn.below_ns);
+	mem_free(torn.below_count);
 	mem_free(torn.scale);
+	mem_free(torn.count_scale);
 	return result < 0 ? err_set(err, ERR_MEMORY, "no memory to share out what was torn") : 0;
 }
