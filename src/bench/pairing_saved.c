@@ -73,8 +73,10 @@ static int judge_pairs(const struct benchmark *a, const struct benchmark *b,
 	}
 	result->pair_count = count;
 	r = sequential_look(&options->plan, result->log_ratios, count, &result->state, err);
-	if (r < 0)
+	if (r < 0) {
+		pairing_result_release(result);
 		return r;
+	}
 	result->verdict = result->state.decision == SEQUENTIAL_GREATER ? VERDICT_REGRESSION
 			  : result->state.decision == SEQUENTIAL_LESS  ? VERDICT_IMPROVEMENT
 			  : result->state.decision == SEQUENTIAL_EQUAL ? VERDICT_PASS
@@ -151,6 +153,8 @@ int pairing_saved(const struct benchmark *a, const struct benchmark *b,
 	r = side_estimate(a, &of_a, err);
 	if (r == 0)
 		r = side_estimate(b, &of_b, err);
+	if (r < 0)
+		pairing_result_release(ret_result);
 	if (r < 0 || of_a.pairs == 0 || of_b.pairs == 0)
 		return r; /* not measured, and the result says so */
 	mem_free(ret_result->failure);

@@ -255,7 +255,7 @@ static void read_other(struct collector *collector, struct known_thread *thread)
 				interpreter_words_generation(&collector->words), &key) < 0)
 		return;
 	thread->stack = name_table_stack_id(&collector->own_names, key);
-	thread->stack_known = true;
+	thread->stack_known = !(flags & STACK_TORN);
 	thread->flags = flags & STACK_TORN ? SAMPLE_TORN : 0;
 	if (interpreter_words_holder(&collector->words) == thread->tstate)
 		thread->flags |= SAMPLE_OTHER_CORE;
@@ -321,7 +321,7 @@ static void look_at(struct collector *collector, struct known_thread *thread, bo
 		if (!moved)
 			break;
 	}
-	if (moved && thread->stack_known) {
+	if (moved && thread->stack.v) {
 		thread->stack.v = 0;
 		thread->flags = SAMPLE_NO_STACK | SAMPLE_OTHER_CORE;
 		thread->stack_known = false;
@@ -467,7 +467,8 @@ static void handle_sample(struct collector *collector, const struct record_sampl
 	if (record->reader == READER_STOPPING)
 		thread->flags |= SAMPLE_STOPPED;
 	thread->looked = record->times_known;
-	thread->stack_known = record->outcome != OUTCOME_FAILED;
+	/* A thread that waits keeps its stack until it runs again: not one that is torn. */
+	thread->stack_known = record->outcome == OUTCOME_VALID;
 	thread->last = record->times;
 	thread->last_ns = record->times_known ? record->time_ns : 0;
 	emit(collector, thread, record->time_ns, record->weight_ns);

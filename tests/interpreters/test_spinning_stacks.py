@@ -96,7 +96,8 @@ def test_spin_itself_is_in_its_own_lines(spun):
             assert frame.first_line == first
             if frame.line == 0:  # said to be unknown, in a torn sample
                 continue
-            assert first < frame.line <= first + 7, lines[frame.line - 1]
+            # A call that has not begun yet, or is at its RESUME, stands on the line of its def.
+            assert first <= frame.line <= first + 7, lines[frame.line - 1]
 
 
 def test_line_in_the_middle_of_a_long_function(spun):
