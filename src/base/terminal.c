@@ -147,7 +147,7 @@ static struct shown next_shown(const char *text, size_t size)
 static void put_character(FILE *stream, uint32_t character)
 {
 	uint8_t bytes[4];
-	size_t size = utf8_encode(character, bytes);
+	size_t size = utf8_put(character, bytes);
 	fwrite(bytes, 1, size, stream);
 }
 

@@ -100,7 +100,7 @@ static bool read_escape(struct toml_reader *reader, struct toml_sink *sink)
 		return false;
 	}
 	uint8_t bytes[4];
-	sink_put(sink, (const char *)bytes, utf8_encode(character, bytes));
+	sink_put(sink, (const char *)bytes, utf8_put(character, bytes));
 	return true;
 }
 

@@ -29,7 +29,7 @@ size_t utf8_decode(const uint8_t *bytes, size_t size, uint32_t *ret_character)
 	return length;
 }
 
-size_t utf8_encode(uint32_t character, uint8_t bytes[4])
+size_t utf8_put(uint32_t character, uint8_t bytes[4])
 {
 	if (character < 0x80) {
 		bytes[0] = (uint8_t)character;

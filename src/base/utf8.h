@@ -13,6 +13,6 @@
 size_t utf8_decode(const uint8_t *bytes, size_t size, uint32_t *ret_character);
 
 /* Writes `character` (a valid one) to `bytes`; how many bytes. */
-size_t utf8_encode(uint32_t character, uint8_t bytes[4]);
+size_t utf8_put(uint32_t character, uint8_t bytes[4]);
 
 #endif

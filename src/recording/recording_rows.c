@@ -112,7 +112,7 @@ static char *copy_safe(const char *text, size_t size)
 			character = 0xfffd;
 		if (character < 0x20 || character == 0x7f)
 			character = '?';
-		used += utf8_encode(character, (uint8_t *)copy + used);
+		used += utf8_put(character, (uint8_t *)copy + used);
 		at += step;
 	}
 	copy[used] = '\0';

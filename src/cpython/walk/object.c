@@ -110,7 +110,7 @@ static size_t escape_character(uint32_t character, uint8_t *text)
 	} else if (character > 0x10ffff) {
 		return 0;
 	} else {
-		return utf8_encode(character, text);
+		return utf8_put(character, text);
 	}
 	text[0] = '\\';
 	text[1] = nibbles == 2 ? 'x' : 'u';
