@@ -96,6 +96,19 @@ bool process_is_alive(const struct process_identity *identity)
 	return stat.start_ticks == identity->start_ticks && stat.state != 'Z' && stat.state != 'X';
 }
 
+uint64_t process_image_mark(pid_t pid)
+{
+	char bytes[1024];
+	uint64_t mark = 14695981039346656037ull; /* FNV-1a */
+	size_t got;
+
+	if (proc_read(pid, "auxv", bytes, sizeof(bytes), &got, NULL) < 0 || got == 0)
+		return 0;
+	for (size_t i = 0; i < got; i++)
+		mark = (mark ^ (unsigned char)bytes[i]) * 1099511628211ull;
+	return mark | 1;
+}
+
 int process_command_line(pid_t pid, char *text, size_t size, struct err *err)
 {
 	size_t got;

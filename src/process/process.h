@@ -38,6 +38,9 @@ bool process_is_alive(const struct process_identity *identity); /* zombies are n
 int process_command_line(pid_t pid, char *text, size_t size, struct err *);
 /* Pure, in place: the raw bytes of a cmdline file to one line of text (no NUL added). */
 void process_command_line_clean(char *text, size_t *size);
+/* A number that an exec changes and nothing else: of the auxiliary vector, whose random addresses
+ * the kernel makes anew for each program. 0: not known. */
+uint64_t process_image_mark(pid_t pid);
 /* The link /proc/PID/exe, and (device, inode) of what it names. */
 int process_executable(pid_t pid, char *path, size_t size, uint64_t *ret_device,
 		       uint64_t *ret_inode, struct err *);

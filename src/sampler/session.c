@@ -36,6 +36,7 @@ struct target {
 	struct collector *collector;
 	struct runtime runtime;
 	uint64_t device, inode; /* of the executable */
+	uint64_t image_mark;	/* changes with each exec; 0 not known */
 	uint64_t seen_ns, next_try_ns;
 	uint32_t tries;
 	bool ever_sampled, row_sampled; /* row: the program that it is now */
@@ -326,6 +327,7 @@ static void search(struct session *session, struct target *target)
 		return;
 	process_executable(target->identity.pid, path, sizeof(path), &target->device,
 			   &target->inode, NULL);
+	target->image_mark = process_image_mark(target->identity.pid);
 	remote_memory_init_live(&memory, target->identity.pid);
 	result = runtime_find(target->identity.pid, &memory, &target->runtime, &err);
 	if (result == 0)
@@ -390,16 +392,20 @@ static void check_exec(struct session *session, struct target *target)
 {
 	struct sampling_reader_status status = {0};
 	char path[512], command[PROFILE_COMMAND_MAX];
-	uint64_t device, inode;
-	bool same_file;
+	uint64_t device, inode, mark;
+	bool same_file, same_image;
 
 	if (target->reader)
 		sampling_reader_status(target->reader, &status);
 	if (process_executable(target->identity.pid, path, sizeof(path), &device, &inode, NULL) < 0)
 		return;
 	same_file = device == target->device && inode == target->inode;
-	if (same_file && !status.ended)
+	/* An interpreter at fixed addresses goes on to be readable through an exec of itself. */
+	mark = process_image_mark(target->identity.pid);
+	same_image = !mark || !target->image_mark || mark == target->image_mark;
+	if (same_file && same_image && !status.ended)
 		return;
+	target->image_mark = mark;
 	stop_sampling(session, target);
 	if (!same_file ||
 	    (process_command_line(target->identity.pid, command, sizeof(command), NULL) == 0 &&
